@@ -20,7 +20,7 @@ use tidegate::auth::{PathMatch, PathPrefix, match_path};
 use tidegate::http::Status;
 use tidegate::proxy::{
     Action, Command, Environment, Finished, Hook, HookError, Mail, NoLog, Outcome, ReclaimAtOnce,
-    Refusal, RequestEdit, Response, ReverseOrigin, Settings, ThreadedVerifier, Worker,
+    Refusal, RequestEdit, Response, Service, Settings, Sites, ThreadedVerifier, Worker,
 };
 use tidegate::reactor::{App, Event, Reactor};
 
@@ -98,7 +98,7 @@ fn random() -> io::Result<[u64; 2]> {
 
 fn settings(origin: &str) -> Result<Settings, String> {
     let mut settings = Settings::forward("hook-example");
-    settings.reverse = Some(ReverseOrigin::parse(origin)?);
+    settings.service = Service::reverse(Sites::of_origin(origin.parse()?));
     settings.trusted_proxies = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
     Ok(settings)
 }

@@ -27,7 +27,7 @@ pub mod x509;
 pub type Rule = fn(&[u8]);
 
 /// Targets, with the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 25] = [
+pub const TARGETS: [(&str, Rule); 27] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),

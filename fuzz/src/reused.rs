@@ -74,7 +74,7 @@ impl Stage {
         let mut outside = network.reactor(host(ORIGIN), Faults::NONE);
         let mut settings = Settings::forward("sim");
         settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
-        settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
+        settings.service.clients = vec!["198.51.100.0/24".parse().unwrap()];
         let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
             verifier: Box::new(Nobody),

@@ -25,7 +25,7 @@ pub use denial::Denial;
 pub use destination::{DestinationPolicy, DestinationRule};
 pub use local_addresses::LocalAddresses;
 pub use net::Cidr;
-pub use pattern::NamePattern;
+pub use pattern::{NamePattern, NameReach};
 pub use ports::Ports;
 pub use rule::{Action, Destination, Destinations, Rule, RuleError};
 pub use rule_decision::RuleDecision;

@@ -1,6 +1,6 @@
 //! Set of names, up to millions of them, each with the line of its rule.
 
-use super::pattern::{NamePattern, Reach};
+use super::pattern::{NamePattern, NameReach};
 
 /// Line number of a rule, as if all rules stood in one file. Counted from 1; 0 means none.
 pub(super) type LineNumber = u32;
@@ -42,7 +42,7 @@ struct Slot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Found<'a> {
     pub(super) name: &'a str,
-    pub(super) reach: Reach,
+    pub(super) reach: NameReach,
     pub(super) line: LineNumber,
 }
 
@@ -62,10 +62,10 @@ impl NameSet {
             }
         };
         let entry = &mut self.entries[place];
-        if pattern.reach() != Reach::Below && entry.itself == 0 {
+        if pattern.reach() != NameReach::Below && entry.itself == 0 {
             entry.itself = line;
         }
-        if pattern.reach() != Reach::Itself && entry.below == 0 {
+        if pattern.reach() != NameReach::Itself && entry.below == 0 {
             entry.below = line;
         }
         u32::try_from(place).ok()
@@ -158,9 +158,9 @@ impl NameSet {
             let Entry { itself, below, .. } = self.entries[place as usize];
             let line = if is_below { below } else { itself };
             let reach = match itself == below {
-                true => Reach::Both,
-                false if is_below => Reach::Below,
-                false => Reach::Itself,
+                true => NameReach::Both,
+                false if is_below => NameReach::Below,
+                false => NameReach::Itself,
             };
             (line != 0).then(|| Found { name: self.name(place as usize), reach, line })
         });

@@ -11,14 +11,17 @@ use super::spelling::Host;
 pub struct NamePattern {
     /// Name in lower case, without a trailing dot.
     name: String,
-    reach: Reach,
+    reach: NameReach,
 }
 
 /// Names that a pattern matches: the name itself, those below it, or both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
+pub enum NameReach {
+    /// The name itself.
     Itself,
+    /// All names below it.
     Below,
+    /// The name and all below it.
     Both,
 }
 
@@ -28,23 +31,28 @@ impl NamePattern {
     pub fn matches(&self, name: &str) -> bool {
         let before = name.strip_suffix(self.name.as_str());
         match self.reach {
-            Reach::Itself => before == Some(""),
-            Reach::Below => before.is_some_and(|labels| labels.ends_with('.')),
-            Reach::Both => before.is_some_and(|labels| labels.is_empty() || labels.ends_with('.')),
+            NameReach::Itself => before == Some(""),
+            NameReach::Below => before.is_some_and(|labels| labels.ends_with('.')),
+            NameReach::Both => {
+                before.is_some_and(|labels| labels.is_empty() || labels.ends_with('.'))
+            }
         }
     }
 
     /// Returns the name without the pattern's prefix.
-    pub(super) fn name(&self) -> &str {
+    #[must_use]
+    pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) const fn reach(&self) -> Reach {
+    /// Returns the names that the pattern matches.
+    #[must_use]
+    pub const fn reach(&self) -> NameReach {
         self.reach
     }
 }
 
-impl Reach {
+impl NameReach {
     /// Returns the prefix that a pattern of this reach is written with.
     pub(super) const fn prefix(self) -> &'static str {
         match self {
@@ -59,11 +67,11 @@ impl FromStr for NamePattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let reaches = [Reach::Below, Reach::Both];
+        let reaches = [NameReach::Below, NameReach::Both];
         let (name, reach) = reaches
             .into_iter()
             .find_map(|reach| Some((text.strip_prefix(reach.prefix())?, reach)))
-            .unwrap_or((text, Reach::Itself));
+            .unwrap_or((text, NameReach::Itself));
         match Host::parse(name) {
             Ok(Host::Name(name)) => Ok(Self { name, reach }),
             _ if !text.is_ascii() => {

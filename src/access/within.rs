@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::names::{Found, LineNumber, NameSet};
 use super::net::Cidr;
-use super::pattern::{NamePattern, Reach};
+use super::pattern::{NamePattern, NameReach};
 
 /// Names, each with address ranges. A look-up costs one probe for each suffix of the name that is
 /// in the set and each prefix length, however many names and ranges there are.
@@ -22,7 +22,7 @@ pub(super) struct NameInRangeSet {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FoundInRange<'a> {
     pub(super) name: &'a str,
-    pub(super) reach: Reach,
+    pub(super) reach: NameReach,
     /// Range that contains the address; `None` while the address is unknown.
     pub(super) range: Option<Cidr>,
     pub(super) line: LineNumber,
@@ -33,7 +33,7 @@ impl NameInRangeSet {
     /// names is full.
     pub(super) fn add(&mut self, pattern: &NamePattern, range: Cidr, line: LineNumber) -> bool {
         let Some(name) = self.names.add(pattern, line) else { return false };
-        let reaches = [(Reach::Below, false), (Reach::Itself, true)];
+        let reaches = [(NameReach::Below, false), (NameReach::Itself, true)];
         let meant = reaches.into_iter().filter(|(other, _)| pattern.reach() != *other);
         let mut is_new = false;
         for (_, below) in meant {
@@ -66,9 +66,9 @@ impl NameInRangeSet {
                 let line = *self.lines.get(&(place, below, range))?;
                 let both = self.lines.get(&(place, !below, range)) == Some(&line);
                 let reach = match (both, below) {
-                    (true, _) => Reach::Both,
-                    (false, true) => Reach::Below,
-                    (false, false) => Reach::Itself,
+                    (true, _) => NameReach::Both,
+                    (false, true) => NameReach::Below,
+                    (false, false) => NameReach::Itself,
                 };
                 let name = self.names.name(place as usize);
                 Some(FoundInRange { name, reach, range: Some(range), line })

@@ -13,12 +13,21 @@ use crate::work;
 
 use super::key_rules::KeyRules;
 
-/// The primary key: the target URI with its hash. The hash is keyed with a secret, because clients
-/// choose URIs. It is computed once.
+/// Separator of the URI and the number of the space in a key. No URI has this character.
+const SEPARATOR: char = '\x1f';
+
+/// Part of the cache whose responses answer no requests of another part: 0 for forward proxies, another
+/// number for each site of a reverse proxy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Space(pub u32);
+
+/// The primary key: the target URI and the space, with their hash. The hash is keyed with a secret,
+/// because clients choose URIs. It is computed once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CacheKey {
     hash: u64,
-    uri: Arc<str>,
+    /// The URI, and the space unless that is 0.
+    text: Arc<str>,
 }
 
 impl CacheKey {
@@ -26,16 +35,16 @@ impl CacheKey {
     /// part of the query that the key rules keep.
     #[must_use]
     pub fn uri(&self) -> &str {
-        &self.uri
+        self.text.split(SEPARATOR).next().unwrap_or_default()
     }
 
-    /// Returns the same URI as a shared string.
+    /// Returns the URI and the space as one text, which begins with the URI.
     #[must_use]
-    pub const fn shared_uri(&self) -> &Arc<str> {
-        &self.uri
+    pub(super) const fn text(&self) -> &Arc<str> {
+        &self.text
     }
 
-    /// Returns the keyed hash of the URI, which no client can predict.
+    /// Returns the keyed hash of the text, which no client can predict.
     pub(super) const fn hash(&self) -> u64 {
         self.hash
     }
@@ -43,13 +52,13 @@ impl CacheKey {
     /// Returns the bytes that the key takes on the heap.
     #[must_use]
     pub fn weight(&self) -> usize {
-        rounded_up(self.uri.len() + 2 * size_of::<usize>())
+        rounded_up(self.text.len() + 2 * size_of::<usize>())
     }
 }
 
 impl fmt::Debug for CacheKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.uri)
+        f.write_str(&self.text)
     }
 }
 
@@ -102,14 +111,31 @@ impl KeyBuilder {
         })
     }
 
-    /// Returns the key of a normalised target URI.
+    /// Returns the key of a normalised target URI, in the space of forward proxies.
     #[must_use]
     pub fn key(&self, uri: &Arc<str>) -> CacheKey {
+        self.key_in(Space(0), uri)
+    }
+
+    /// Returns the key of a normalised target URI in a space.
+    #[must_use]
+    pub fn key_in(&self, space: Space, uri: &Arc<str>) -> CacheKey {
         let uri = self.rules.apply(uri);
-        work::count(work::LOOK_UP + uri.len());
+        let text = match space {
+            Space(0) => uri,
+            Space(number) => format!("{uri}{SEPARATOR}{number:x}").into(),
+        };
+        work::count(work::LOOK_UP + text.len());
         let mut hasher = self.hasher;
-        hasher.write(uri.as_bytes());
-        CacheKey { hash: hasher.finish(), uri }
+        hasher.write(text.as_bytes());
+        CacheKey { hash: hasher.finish(), text }
+    }
+
+    /// Returns the text with which the keys of a URI begin in all spaces but 0, and the text of the key
+    /// in space 0.
+    pub(super) fn texts(&self, uri: &Arc<str>) -> (String, String) {
+        let uri = self.rules.apply(uri);
+        (format!("{uri}{SEPARATOR}"), uri.to_string())
     }
 }
 
@@ -146,7 +172,17 @@ mod tests {
             ["http://h.example/a", "http://h.example/b"].map(|u| keys.key(&u.into()));
         assert_eq!(BuildPrehashed::default().hash_one(&one), one.hash());
         assert_ne!(one.hash(), other.hash());
-        assert_ne!(one.hash(), KeyBuilder::new([1, 3]).key(one.shared_uri()).hash());
+        assert_ne!(one.hash(), KeyBuilder::new([1, 3]).key(one.text()).hash());
+    }
+
+    #[test]
+    fn keys_of_one_uri_differ_by_space() {
+        let (keys, uri) = (KeyBuilder::new([1, 2]), Arc::from("http://h.example/a"));
+        let [plain, one, other] = [0, 1, 2].map(|space| keys.key_in(Space(space), &uri));
+        assert!(plain != one && one != other && one.hash() != other.hash());
+        assert_eq!([plain.uri(), one.uri()], [&*uri; 2]);
+        let (prefix, exact) = keys.texts(&uri);
+        assert!(one.text().starts_with(&prefix) && **plain.text() == *exact);
     }
 
     #[test]

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use crate::http::{Method, Name, cond};
 
 pub use in_flight::Ticket;
-pub use key::{CacheKey, KeyBuilder};
+pub use key::{CacheKey, KeyBuilder, Space};
 pub use key_rules::{KeyRules, Parameters};
 pub use lookup::{Lookup, MissReason};
 pub use policy::control::{RequestControl, ResponseControl, Scope, withheld};

@@ -46,7 +46,7 @@ pub fn main() -> ExitCode {
 fn check(file: &str) -> Result<(), String> {
     let options = load(file)?;
     let settings = options.settings("tidegate")?;
-    options.auth.warnings(settings.auth.as_ref(), &options.in_clear()).iter().for_each(say);
+    options.auth.warnings(settings.service.auth.as_ref(), &options.in_clear()).iter().for_each(say);
     options.tls.warnings(settings.server_tls.as_deref()).iter().for_each(say);
     Ok(())
 }

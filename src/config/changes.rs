@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::work::{self, LOOK_UP};
 
+use super::listener::ListenerSection;
 use super::options::Options;
 use super::table::OPTIONS;
 
@@ -60,6 +61,12 @@ const fn fixed(name: &'static str, keep: fn(&mut Options, &Options)) -> Fixed {
 /// All options and limits that are fixed, because they are opened or started once.
 const FIXED: &[Fixed] = &[
     fixed("listen", |new, old| new.listen.clone_from(&old.listen)),
+    fixed("listener", |new, old| {
+        // What a listener serves, and to whom, can change; the listeners cannot.
+        if !new.has_listeners_of(old) {
+            new.listeners.clone_from(&old.listeners);
+        }
+    }),
     fixed("listen-tls", |new, old| new.tls.listen.clone_from(&old.tls.listen)),
     fixed("http-redirect", |new, old| new.tls.redirect.clone_from(&old.tls.redirect)),
     fixed("acme", |new, old| new.acme.certificates.clone_from(&old.acme.certificates)),
@@ -106,7 +113,26 @@ impl Options {
                 changes.extend(of_one(&old, &new).into_iter().map(|what| change(name, what)));
             }
         }
+        let of_sections = |options: &Self, name: &str| -> Vec<String> {
+            let sections = options.sections().into_iter().filter(|(other, _)| *other == name);
+            sections
+                .map(|(_, lines)| lines.trim_end().replace("\n\n", "\n").replace('\n', ", "))
+                .collect()
+        };
+        for name in ["listener", "origin", "site"] {
+            let what = of_many(&of_sections(self, name), &of_sections(new, name));
+            let takes_restart = name == "listener" && !self.has_listeners_of(new);
+            changes.extend(what.into_iter().map(|what| Change { name, what, takes_restart }));
+        }
         changes
+    }
+
+    /// Returns true if `new` has the same listeners of sections, whatever they serve.
+    fn has_listeners_of(&self, new: &Self) -> bool {
+        let fixed = |section: &ListenerSection| {
+            (section.places.clone(), section.tls, section.proxy_protocol)
+        };
+        self.listeners.iter().map(fixed).eq(new.listeners.iter().map(fixed))
     }
 
     /// Copies from `old` all values that only a restart can change.
@@ -191,7 +217,7 @@ mod tests {
             [
                 "listen: - 127.0.0.1:1 (takes a restart)".to_owned(),
                 "listen: + 127.0.0.1:3128 (takes a restart)".into(),
-                "to: (none) -> http://h.test".into(),
+                "to: + http://h.test".into(),
                 "freshness: in another order".into(),
                 "allow-client: - 192.0.2.1".into(),
                 "allow-client: + 192.0.2.3".into(),
@@ -231,7 +257,8 @@ mod tests {
              acme-email = 'a@h.test'\nacme-dir = '/d'\nacme-challenge = 'http-01'\n\
              acme-profile = 'p'\nacme-eab = '/e'\nresolver = 'system'\nuser = 'u'\ngroup = 'g'\nconfine = true\nallow-core-dumps = true\n\
              [limits]\n\
-             log-buffer = '3MiB'\nresolver-threads = 3\npassword-threads = 3",
+             log-buffer = '3MiB'\nresolver-threads = 3\npassword-threads = 3\n\
+             [[listener]]\nlisten = '127.0.0.1:5'",
         );
         let restarts = old.changes(&new).iter().filter(|change| change.takes_restart).count();
         assert_eq!(restarts, FIXED.len() + 1, "listen is two lines");

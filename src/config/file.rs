@@ -3,14 +3,21 @@
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::proxy::Limits;
 
 use super::diagnose::ConfigError;
+use super::listener::LISTENER;
 use super::options::Options;
 use super::protect::Protect;
+use super::reverse::origin::ORIGIN;
+use super::reverse::route::ROUTE;
+use super::reverse::site::{SITE, SiteSection};
+use super::section::Key;
+use super::sites;
 use super::table::{OPTIONS, OptionSpec};
+use super::values::{Wrong, scalar, suggestion, tables, values};
 
 /// Reads `text`, the content of the file `name`, into `options`.
 ///
@@ -27,9 +34,6 @@ pub fn read_file(options: &mut Options, name: &str, text: &str) -> Result<(), Co
     })
 }
 
-/// Place and description of an error, with a suggestion if there is one.
-type Wrong = (Range<usize>, String, Option<String>);
-
 fn read_entries(options: &mut Options, name: &str, text: &str) -> Result<(), Wrong> {
     let table = DeTable::parse(text).map_err(|toml| {
         let span = toml.span().unwrap_or(0..text.len().min(1));
@@ -42,6 +46,37 @@ fn read_entries(options: &mut Options, name: &str, text: &str) -> Result<(), Wro
                 let help = "write limits below a line [limits], each as name = value";
                 let message = "expected a table of limits".to_owned();
                 return Err((value.span(), message, Some(help.into())));
+            }
+            ("origin", _) => {
+                for (table, place) in tables("origin", value)? {
+                    options.reverse.origins.push(section(ORIGIN, "origin", table)?);
+                    let section =
+                        options.reverse.origins.last().filter(|section| !section.has_name());
+                    if section.is_some() {
+                        let help = "add name = 'app', by which routes name the group".to_owned();
+                        return Err((place, "[[origin]] has no name".into(), Some(help)));
+                    }
+                }
+            }
+            ("listener", _) => {
+                for (table, place) in tables("listener", value)? {
+                    options.listeners.push(section(LISTENER, "listener", table)?);
+                    let section =
+                        options.listeners.last().filter(|section| section.places.is_empty());
+                    if section.is_some() {
+                        let help = "add listen = '127.0.0.1:8080'".to_owned();
+                        return Err((
+                            place,
+                            "[[listener]] has no place to listen at".into(),
+                            Some(help),
+                        ));
+                    }
+                }
+            }
+            ("site", _) => {
+                for (table, _) in tables("site", value)? {
+                    options.reverse.sites.push(site(table)?);
+                }
             }
             ("protect", DeValue::Array(rules))
                 if rules.iter().all(|rule| rule.get_ref().is_table()) =>
@@ -63,7 +98,66 @@ fn read_entries(options: &mut Options, name: &str, text: &str) -> Result<(), Wro
             }
         }
     }
-    Ok(())
+    sites::check(options, table.get_ref())
+}
+
+/// Reads the keys of a table `[[name]]`.
+fn section<T: Default>(keys: &[Key<T>], name: &str, table: &DeTable<'_>) -> Result<T, Wrong> {
+    let mut section = T::default();
+    for (key, value) in table {
+        if !set_key(keys, &mut section, key, value)? {
+            return Err(unknown(key, name, keys.iter().map(|key| key.name)));
+        }
+    }
+    Ok(section)
+}
+
+/// Sets one key of a section. Returns false if the section has no such key.
+fn set_key<T>(
+    keys: &[Key<T>],
+    section: &mut T,
+    name: &Spanned<DeString<'_>>,
+    value: &Spanned<DeValue<'_>>,
+) -> Result<bool, Wrong> {
+    let Some(key) = keys.iter().find(|key| key.name == name.get_ref().as_ref()) else {
+        return Ok(false);
+    };
+    for value in values(value, key.many) {
+        let wrong = |message| (value.span(), message, None);
+        let text = scalar(value.get_ref());
+        let text = text.ok_or_else(|| wrong(format!("expected {}", key.value)))?;
+        (key.set)(section, &text).map_err(wrong)?;
+    }
+    Ok(true)
+}
+
+/// Returns the error of a key that a table `[[name]]` does not have.
+fn unknown(
+    key: &Spanned<DeString<'_>>,
+    name: &str,
+    known: impl Iterator<Item = &'static str>,
+) -> Wrong {
+    let written = key.get_ref().as_ref();
+    let known: Vec<&str> = known.collect();
+    (key.span(), format!("[[{name}]] has no key '{written}'"), suggestion(written, &known))
+}
+
+/// Reads a table `[[site]]` and its routes.
+fn site(table: &DeTable<'_>) -> Result<SiteSection, Wrong> {
+    let mut site = SiteSection::default();
+    for (key, value) in table {
+        if key.get_ref() == "route" {
+            for (table, _) in tables("site.route", value)? {
+                site.routes.push(section(ROUTE, "site.route", table)?);
+            }
+        } else if !set_key(SITE, &mut site, key, value)?
+            && !set_key(ROUTE, &mut site.rest, key, value)?
+        {
+            let known = SITE.iter().map(|key| key.name).chain(ROUTE.iter().map(|key| key.name));
+            return Err(unknown(key, "site", known.chain(["route"])));
+        }
+    }
+    Ok(site)
 }
 
 fn read_limits(options: &mut Options, limits: &DeTable<'_>) -> Result<(), Wrong> {
@@ -87,7 +181,11 @@ fn read_limits(options: &mut Options, limits: &DeTable<'_>) -> Result<(), Wrong>
 /// Returns the option called `name`; the name stands at `place`.
 fn find_option(name: &str, place: Range<usize>) -> Result<&'static OptionSpec, Wrong> {
     OptionSpec::find(name).ok_or_else(|| {
-        let known: Vec<&str> = OPTIONS.iter().map(|option| option.name).chain(["limits"]).collect();
+        let known: Vec<&str> = OPTIONS
+            .iter()
+            .map(|option| option.name)
+            .chain(["limits", "listener", "origin", "site"])
+            .collect();
         (place, format!("there is no option '{name}'"), suggestion(name, &known))
     })
 }
@@ -125,31 +223,6 @@ fn protect(table: &DeTable<'_>, place: Range<usize>) -> Result<Protect, Wrong> {
         }
     }
     Ok(protect)
-}
-
-/// Returns the values of an array if the key accepts `many`, otherwise the value itself.
-fn values<'a, 'b>(value: &'a Spanned<DeValue<'b>>, many: bool) -> Vec<&'a Spanned<DeValue<'b>>> {
-    match value.get_ref() {
-        DeValue::Array(values) if many => values.iter().collect(),
-        _ => vec![value],
-    }
-}
-
-/// Returns a value as the command line would spell it.
-fn scalar(value: &DeValue<'_>) -> Option<String> {
-    match value {
-        DeValue::String(text) => Some(text.as_ref().to_owned()),
-        DeValue::Integer(number) => Some(number.as_str().to_owned()),
-        DeValue::Boolean(value) => Some(value.to_string()),
-        _ => None,
-    }
-}
-
-fn suggestion(wrong: &str, known: &[&str]) -> Option<String> {
-    let close = known.iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name));
-    let (distance, name) = close.min()?;
-    let likely = distance <= 2.max(name.len() / 3);
-    likely.then(|| format!("did you mean '{name}'?"))
 }
 
 #[cfg(test)]
@@ -211,7 +284,7 @@ mod tests {
             ("header-timeout = '0s'", "'0s' is not 1ms or more"),
             ("limits = 5", "expected a table of limits"),
             ("to = 'http://h/%zz'", "t.toml:1:6"),
-            ("to = ['http://h']", "expected URL"),
+            ("to = [['http://h']]", "expected URL"),
             ("[[protect]]\nusers = 'x'", "t.toml:1:1"),
             ("[[protect]]\npath = '/a;b'", "t.toml:2:8"),
             ("[[protect]]\npath = '/a'\nusrs = 'x'", "did you mean 'users'?"),

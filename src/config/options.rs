@@ -6,17 +6,22 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::access::{Cidr, DestinationPolicy};
+use crate::access::{Cidr, DestinationPolicy, Host};
 use crate::auth::Side;
 use crate::cache::{FreshnessRule, KeyRules, RequestRules};
 use crate::http::hop::Protocol;
-use crate::proxy::{Eviction, Limits, ListenerKind, LogFormat, ReverseOrigin, Settings};
+use crate::proxy::{
+    Eviction, Limits, ListenerKind, ListenerSettings, LogFormat, OriginPlace, Service, ServiceId,
+    Settings, Sites,
+};
 use crate::reactor::{NameSource, NameSources};
 use crate::units::Bytes;
 
 use super::acme::AcmeOptions;
 use super::auth::AuthOptions;
 use super::files;
+use super::listener::{ListenPlace, ListenerSection, Mode};
+use super::reverse::ReverseOptions;
 use super::rules::RuleOptions;
 use super::tls::TlsOptions;
 
@@ -89,8 +94,10 @@ pub enum ControlTarget {
 pub struct Options {
     /// Addresses to listen on.
     pub listen: Vec<SocketAddr>,
-    /// URL of the origin to serve, as it was written and parsed.
-    pub to: Option<(String, ReverseOrigin)>,
+    /// Listeners with a service of their own.
+    pub listeners: Vec<ListenerSection>,
+    /// Options of a reverse proxy.
+    pub reverse: ReverseOptions,
     /// Options for TLS.
     pub tls: TlsOptions,
     /// Options for certificates that the proxy obtains itself.
@@ -161,7 +168,8 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: Vec::new(),
-            to: None,
+            listeners: Vec::new(),
+            reverse: ReverseOptions::default(),
             tls: TlsOptions::default(),
             acme: AcmeOptions::default(),
             cache_memory: Some(Bytes(256 << 20)),
@@ -199,41 +207,94 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Returns the addresses to listen on, with what is spoken there. An IPv4-mapped IPv6 address is
-    /// returned as IPv4.
+    /// Returns the listeners. An IPv4-mapped IPv6 address is returned as IPv4.
     #[must_use]
-    pub fn listeners(&self) -> Vec<(ListenerKind, SocketAddr)> {
+    pub fn listeners(&self) -> Vec<PlannedListener> {
         let of = |kind, list: &[SocketAddr]| {
-            let canonical = |address: &SocketAddr| {
-                (kind, SocketAddr::new(address.ip().to_canonical(), address.port()))
+            let canonical =
+                |address: &SocketAddr| SocketAddr::new(address.ip().to_canonical(), address.port());
+            let planned = |address| PlannedListener {
+                place: ListenPlace::Address(canonical(address)),
+                settings: ListenerSettings { kind, ..ListenerSettings::default() },
             };
-            list.iter().map(canonical).collect::<Vec<_>>()
+            list.iter().map(planned).collect::<Vec<_>>()
         };
         let mut all = of(ListenerKind::Plain, &self.listen);
         all.extend(of(ListenerKind::Tls, &self.tls.listen));
-        if all.is_empty() {
-            all.push((ListenerKind::Plain, SocketAddr::from(([127, 0, 0, 1], 3128))));
+        if all.is_empty() && self.listeners.is_empty() {
+            all.extend(of(ListenerKind::Plain, &[SocketAddr::from(([127, 0, 0, 1], 3128))]));
         }
         all.extend(of(ListenerKind::Redirect, &self.tls.redirect));
+        for (at, section) in self.listeners.iter().enumerate() {
+            all.extend(section.places.iter().map(|place| PlannedListener {
+                place: place.clone(),
+                settings: ListenerSettings {
+                    kind: section.kind(),
+                    service: ServiceId(at + 1),
+                    proxy_protocol: section.proxy_protocol,
+                },
+            }));
+        }
         all
     }
 
     /// Returns the kinds of the listeners.
     fn kinds(&self) -> Vec<ListenerKind> {
-        self.listeners().into_iter().map(|(kind, _)| kind).collect()
+        self.listeners().into_iter().map(|listener| listener.settings.kind).collect()
+    }
+
+    /// Returns the addresses of the option `listen`, or the default.
+    pub(super) fn listen_addresses(&self) -> Vec<SocketAddr> {
+        let usual = |listener: &PlannedListener| {
+            listener.settings == ListenerSettings::from(ListenerKind::Plain)
+        };
+        let usual = self.listeners().into_iter().filter(usual);
+        usual.filter_map(|listener| listener.place.address()).collect()
     }
 
     /// Returns the addresses at which requests are served without TLS.
     #[must_use]
     pub fn in_clear(&self) -> Vec<SocketAddr> {
-        let plain = |&(kind, _): &(ListenerKind, SocketAddr)| kind == ListenerKind::Plain;
-        self.listeners().into_iter().filter(plain).map(|(_, address)| address).collect()
+        let plain = |listener: &PlannedListener| listener.settings.kind == ListenerKind::Plain;
+        let plain = self.listeners().into_iter().filter(plain);
+        plain.filter_map(|listener| listener.place.address()).collect()
     }
 
     /// Returns the addresses to listen on.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.listeners().into_iter().map(|(_, address)| address).collect()
+        self.listeners().iter().filter_map(|listener| listener.place.address()).collect()
+    }
+
+    /// Returns true if listeners without a mode are those of a reverse proxy.
+    #[must_use]
+    pub fn is_reverse(&self) -> bool {
+        self.reverse.is_given()
+    }
+
+    /// Returns true if a listener is that of a forward proxy.
+    #[must_use]
+    pub fn forwards(&self) -> bool {
+        self.modes().iter().any(|(mode, ..)| *mode == Mode::Forward)
+    }
+
+    /// Returns the mode, the addresses and the clients of each service that has listeners.
+    fn modes(&self) -> Vec<(Mode, Vec<SocketAddr>, &[Cidr])> {
+        let usual = if self.is_reverse() { Mode::Reverse } else { Mode::Forward };
+        let all = self.listeners();
+        let of = |id| {
+            let these =
+                all.iter().filter(move |listener| listener.settings.service == ServiceId(id));
+            these.map(|listener| listener.place.address()).collect::<Vec<_>>()
+        };
+        let sections = self.listeners.iter().enumerate();
+        let sections = sections
+            .map(|(at, section)| (section.mode.unwrap_or(usual), at + 1, &*section.clients));
+        let services = std::iter::once((usual, 0, &*self.clients)).chain(sections);
+        let with_listeners = services.filter(|(_, id, _)| !of(*id).is_empty());
+        with_listeners
+            .map(|(mode, id, clients)| (mode, of(id).into_iter().flatten().collect(), clients))
+            .collect()
     }
 
     /// Returns the settings of a proxy, after reading the user and rule files. `pseudonym` is the
@@ -243,7 +304,8 @@ impl Options {
     /// A message that says which options conflict or which file is invalid, and what to do.
     pub fn settings(&self, pseudonym: &str) -> Result<Settings, String> {
         self.check()?;
-        let side = if self.to.is_some() { Side::Origin } else { Side::Proxy };
+        let sites = self.reverse.settings()?.map(Arc::new);
+        let services = self.services(sites.as_ref())?;
         let memory = self.cache_memory.map_or(0, |size| size.0);
         let origin_tls = Arc::new(self.tls.origin()?);
         let acme = self.acme.settings(&self.kinds())?.map(Arc::new);
@@ -256,12 +318,11 @@ impl Options {
                 let users = !self.auth.files.is_empty();
                 self.rules.apply(&self.destinations, users, &self.addresses())?
             },
-            clients: self.clients.clone(),
-            auth: self.auth.rules(side)?,
+            service: self.service(sites, &self.clients, &self.auth)?,
+            services,
             purgers: self.purgers.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
             upgrades: self.upgrades.clone(),
-            reverse: self.to.as_ref().map(|(_, origin)| origin.clone()),
             own_tls: acme.is_some().then(|| self.tls.own(&origin_tls)).transpose()?,
             origin_tls: Some(origin_tls),
             server_tls: self.tls.server(!self.acme.certificates.is_empty())?.map(Arc::new),
@@ -273,11 +334,41 @@ impl Options {
             key_rules: self.key_rules.clone(),
             request_rules: self.request_rules,
             store_cookies: self.store_cookies,
-            targeted: self.targeted.unwrap_or(self.to.is_some()),
+            targeted: self.targeted.unwrap_or(self.is_reverse()),
             status_key: self.status_key,
             eviction: self.eviction,
             log: (self.access_log != LogTarget::Off).then_some(self.log_format),
         })
+    }
+
+    /// Returns the service for `sites`, or that of a forward proxy.
+    fn service(
+        &self,
+        sites: Option<Arc<Sites>>,
+        clients: &[Cidr],
+        auth: &AuthOptions,
+    ) -> Result<Service, String> {
+        let side = if sites.is_some() { Side::Origin } else { Side::Proxy };
+        Ok(Service { sites, clients: clients.to_vec(), auth: auth.rules(side)? })
+    }
+
+    /// Returns the services of listeners that have one of their own.
+    fn services(&self, sites: Option<&Arc<Sites>>) -> Result<Vec<Service>, String> {
+        let of = |section: &ListenerSection| {
+            let wrong = |why| {
+                let place = section.places.first().map(ToString::to_string).unwrap_or_default();
+                format!("the listener {place}: {why}")
+            };
+            let sites = match (section.mode, sites) {
+                (Some(Mode::Reverse), None) => {
+                    return Err(wrong("it has no sites to serve; add a [[site]]".to_owned()));
+                }
+                (Some(Mode::Forward), _) => None,
+                (_, sites) => sites.cloned(),
+            };
+            self.service(sites, &section.clients, &section.auth).map_err(wrong)
+        };
+        self.listeners.iter().map(of).collect()
     }
 
     /// Returns the sources for resolving names. A hosts file that the operator names has to exist.
@@ -304,37 +395,87 @@ impl Options {
 
     /// Rejects dangerous combinations with the reason, instead of warning about them.
     fn check(&self) -> Result<(), String> {
-        self.rules.check(self.to.is_some())?;
-        if self.request_rules.ignore_no_cache && self.to.is_none() {
+        self.rules.check(!self.forwards())?;
+        if self.request_rules.ignore_no_cache && self.forwards() {
             return Err("ignore-client-no-cache works with --to only: the content that a forward \
                         proxy serves does not belong to its operator"
                 .into());
         }
-        if !self.trusted_proxies.is_empty() && self.to.is_none() {
+        if !self.trusted_proxies.is_empty() && !self.is_reverse() && !self.takes_headers() {
             return Err(
                 "trusted-proxy works with --to only: a forward proxy drops X-Forwarded-* and \
                         Forwarded from any client"
                     .into(),
             );
         }
-        let beyond = self.addresses().into_iter().find(|address| !address.ip().is_loopback());
-        if let (None, true, Some(address)) = (&self.to, self.clients.is_empty(), beyond) {
+        for (mode, addresses, clients) in self.modes() {
+            let beyond = addresses.into_iter().find(|address| !address.ip().is_loopback());
+            let (Mode::Forward, true, Some(address)) = (mode, clients.is_empty(), beyond) else {
+                continue;
+            };
             return Err(format!(
                 "{address} can be reached by other machines, and no option says which of them may \
                  use this forward proxy; add --allow-client CIDR, or listen on 127.0.0.1"
             ));
         }
+        self.check_members()
+    }
+
+    /// Returns true if connections of a listener begin with PROXY headers.
+    fn takes_headers(&self) -> bool {
+        self.listeners.iter().any(|section| section.proxy_protocol)
+    }
+
+    /// Rejects members of groups that are listeners of this proxy.
+    fn check_members(&self) -> Result<(), String> {
+        let listeners = self.listeners();
+        let Some(sites) = self.reverse.settings()? else { return Ok(()) };
+        for group in sites.groups() {
+            for member in &group.members {
+                let own = listeners.iter().find(|listener| listener.is_at(&member.place));
+                if let Some(listener) = own {
+                    return Err(format!(
+                        "'{member}' is this proxy itself, which listens on {}: requests would go in \
+                         a circle",
+                        listener.place
+                    ));
+                }
+            }
+        }
         Ok(())
+    }
+}
+
+/// A listener to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlannedListener {
+    /// Place to listen at.
+    pub place: ListenPlace,
+    /// What is spoken and served there.
+    pub settings: ListenerSettings,
+}
+
+impl PlannedListener {
+    /// Returns true if connections to `place` reach the listener.
+    fn is_at(&self, place: &OriginPlace) -> bool {
+        match (place, &self.place) {
+            (OriginPlace::Host(Host::Address(ip), port), ListenPlace::Address(address)) => {
+                let everywhere = address.ip().is_unspecified() && ip.is_loopback();
+                *port == address.port() && (*ip == address.ip() || everywhere)
+            }
+            (OriginPlace::Local(path), ListenPlace::Local(own, _)) => **path == **own,
+            _ => false,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::MemberOption;
 
-    fn origin() -> Option<(String, ReverseOrigin)> {
-        let url = "http://127.0.0.1:8080";
-        Some((url.to_owned(), ReverseOrigin::parse(url).unwrap()))
+    fn origin() -> Vec<MemberOption> {
+        vec!["http://127.0.0.1:8080".parse().unwrap()]
     }
 
     #[test]
@@ -342,7 +483,7 @@ mod tests {
         let mut options = Options::default();
         options.request_rules.ignore_no_cache = true;
         assert!(options.settings("p").unwrap_err().contains("--to"));
-        options.to = origin();
+        options.reverse.to = origin();
         assert!(options.settings("p").unwrap().request_rules.ignore_no_cache);
     }
 
@@ -353,7 +494,7 @@ mod tests {
             ..Options::default()
         };
         assert!(options.settings("p").unwrap_err().contains("--to"));
-        options.to = origin();
+        options.reverse.to = origin();
         assert!(options.settings("p").is_ok());
     }
 
@@ -366,7 +507,7 @@ mod tests {
         options.clients = vec!["192.0.2.0/24".parse().unwrap()];
         assert!(options.settings("p").is_ok());
         options.clients.clear();
-        options.to = origin();
+        options.reverse.to = origin();
         assert!(options.settings("p").is_ok(), "a reverse proxy serves all clients");
     }
 }

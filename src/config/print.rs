@@ -2,7 +2,10 @@
 
 use crate::proxy::Limits;
 
+use super::listener::LISTENER;
 use super::options::Options;
+use super::reverse::origin::ORIGIN;
+use super::section::lines;
 use super::table::OPTIONS;
 
 /// Returns true if files have a table for the option: `[[protect]]`, or `[limits]` for all limits.
@@ -39,6 +42,17 @@ impl Options {
                 out.push_str(&format!("{name} = {}\n", quoted(value)));
             }
         }
+        for (name, lines) in self.sections() {
+            out.push_str(&format!("\n[[{name}]]\n{lines}"));
+        }
         out
+    }
+
+    /// Returns the names of all sections, and their lines.
+    pub(super) fn sections(&self) -> Vec<(&'static str, String)> {
+        let listeners = self.listeners.iter().map(|section| ("listener", lines(LISTENER, section)));
+        let origins = self.reverse.origins.iter().map(|section| ("origin", lines(ORIGIN, section)));
+        let sites = self.reverse.sites.iter().map(|site| ("site", site.lines()));
+        listeners.chain(origins).chain(sites).collect()
     }
 }

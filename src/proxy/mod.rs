@@ -23,10 +23,12 @@ pub(super) mod shared;
 mod timers;
 mod transfer;
 mod tunnel;
+mod upkeep;
 mod worker;
 
 pub use crate::cache::Eviction;
 pub use admin::control::ControlRequest;
+pub use admin::origin_command::OriginCommand;
 pub use admin::purge_target::PurgeTarget;
 pub use admin::reload::ReloadRequest;
 pub use certify::{AcmeStore, Certifier, Saved, StoredAccount};
@@ -39,13 +41,25 @@ pub use explain::query::ExplainQuery;
 pub use hook::{Action, FieldRule, Finished, Hook, HookError, Refusal, RequestEdit, Response};
 pub use mail::{Command, Mail};
 pub use observe::access_log::{LogSink, NoLog};
+pub use observe::listener::{ListenerKind, ListenerSettings, ServiceId};
 pub use observe::log_format::LogFormat;
 pub use observe::outcome::Outcome;
 pub use observe::stats::Stats;
 pub use settings::Settings;
 pub use settings::acme::AcmeSettings;
 pub use settings::auth::{AuthRules, ProtectionSpace};
+pub use settings::group::{Check, HashSource, HttpCheck, OriginGroup};
 pub use settings::limits::Limits;
-pub use settings::listener::ListenerKind;
-pub use settings::origin::ReverseOrigin;
+pub use settings::origin::{OriginPlace, OriginUrl};
+pub use settings::service::Service;
+pub use settings::sites::field_edit::{FieldEdits, FieldLine, FieldName};
+pub use settings::sites::host_policy::HostPolicy;
+pub use settings::sites::path_pattern::PathPattern;
+pub use settings::sites::site_route::{
+    CacheMode, FieldMatch, FixedAnswer, Forward, Redirect, RouteAction, RouteCache, RoutePolicy,
+    SiteRoute,
+};
+pub use settings::sites::site_routes::SiteRoutes;
+pub use settings::sites::template::Template;
+pub use settings::sites::{Site, Sites};
 pub use worker::Worker;

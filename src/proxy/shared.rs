@@ -1,8 +1,9 @@
 //! State shared by clients, fetches and tunnels.
 
-use std::collections::VecDeque;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::access::RuleSet;
 use crate::auth::VerifyId;
@@ -12,7 +13,9 @@ use crate::proxy::auth::{Authentication, Secrets};
 use crate::proxy::observe::access_log::AccessLog;
 use crate::proxy::observe::counters::Counters;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::listener::{ListenerInfo, ListenerSettings, ServiceId};
 use crate::proxy::origin::Origins;
+use crate::proxy::origin::groups::Groups;
 use crate::proxy::origin::pool::Pool;
 use crate::proxy::origin::resolver::NameService;
 use crate::proxy::routing::interface_cache::InterfaceCache;
@@ -51,6 +54,8 @@ pub(crate) struct Shared {
     pub(super) identity: Identity,
     /// Events that the operator is told.
     pub(super) notices: Vec<String>,
+    /// Listeners for clients.
+    pub(super) listeners: Vec<ListenerInfo>,
     /// Port of the first listener for TLS, to which plain requests are redirected.
     pub(super) tls_port: Option<u16>,
     pub(super) heads: HeadLimits,
@@ -62,7 +67,8 @@ pub(crate) struct Shared {
     pub(super) origins: Origins,
     /// Origins whose last response was in HTTP/1.0 (RFC 9112 §6.1).
     pub(super) old_origins: Remembered<OriginKey>,
-    pub(super) authentication: Option<Authentication>,
+    /// Authentication of the services that have users.
+    pub(super) authentications: BTreeMap<ServiceId, Authentication>,
     secrets: Secrets,
     pub(super) verifier: Box<dyn PasswordVerifier>,
     reclaimer: Box<dyn Reclaimer>,
@@ -81,11 +87,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// Creates the state. `client_capacity` is the number of clients, and of connections to
-    /// origins, that the machine can serve.
+    /// origins, that the machine can serve. `upkeep` is woken for groups of origins.
     pub(super) fn new(
         settings: Settings,
         surroundings: Environment,
         client_capacity: usize,
+        upkeep: Token,
     ) -> Self {
         let limits = &settings.limits;
         let mut secrets = Secrets::new(surroundings.secret);
@@ -102,15 +109,13 @@ impl Shared {
             memory: ConnectionMemory::new(limits.connection_memory.whole()),
             origins: Origins {
                 pool: Pool::new(pool_bound(limits, client_capacity)),
+                groups: Groups::new(surroundings.secret, upkeep),
                 names: NameService::new(surroundings.resolver, &settings, surroundings.secret),
                 failed: FailedAddresses::new(limits.failed_addresses, limits.failed_address_ttl),
                 interfaces: InterfaceCache::new(surroundings.addresses),
             },
             old_origins: Remembered::new(limits.old_origins),
-            authentication: settings
-                .auth
-                .clone()
-                .map(|rules| Authentication::new(rules, &mut secrets)),
+            authentications: authentications(&settings, &mut secrets),
             secrets,
             verifier: surroundings.verifier,
             reclaimer: surroundings.reclaimer,
@@ -127,6 +132,7 @@ impl Shared {
             settings: Arc::new(settings),
             reloads: 0,
             tls_port: None,
+            listeners: Vec::new(),
         }
     }
 
@@ -140,8 +146,8 @@ impl Shared {
     ) {
         self.origins.pool.clear(reactor); // its connections were allowed by the old rules
         self.heads = settings.limits.of_heads();
-        if settings.reverse != self.settings.reverse {
-            self.cache.clear(); // responses of another origin
+        if settings.spaces().is_disjoint(&self.settings.spaces()) {
+            self.cache.clear(); // responses of other origins, which answer nothing any more
         }
         self.cache.set_limits(cache_limits(&settings));
         self.cache.set_key_rules(settings.key_rules.clone());
@@ -159,6 +165,13 @@ impl Shared {
         let replaced = std::mem::replace(&mut self.settings, settings);
         self.retired.push_back(Arc::clone(&replaced.destinations.egress));
         self.reclaimer.reclaim(Box::new(replaced));
+        self.configure_groups(reactor.now().mono);
+    }
+
+    /// Applies the settings of groups of origins.
+    pub(super) fn configure_groups(&mut self, now: Instant) {
+        let tls = self.settings.origin_tls.as_ref();
+        self.origins.groups.configure(&self.settings.groups(), tls, now);
     }
 
     /// Has one set of replaced rules freed, if no exchange holds it any more.
@@ -172,28 +185,36 @@ impl Shared {
     }
 
     fn reload_authentication(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {
-        let rules = settings.auth.clone();
-        match (self.authentication.as_mut(), rules) {
-            (Some(authentication), Some(rules)) => {
-                let replaced = authentication.reload(rules, &mut self.secrets);
-                self.reclaimer.reclaim(Box::new(replaced));
-            }
-            (Some(authentication), None) => {
-                authentication.disable(reactor);
-                self.reclaimer.reclaim(Box::new(self.authentication.take()));
-            }
-            (None, rules) => {
-                self.authentication =
-                    rules.map(|rules| Authentication::new(rules, &mut self.secrets));
-            }
+        let mut before = std::mem::take(&mut self.authentications);
+        for (id, service) in settings.all_services() {
+            let Some(rules) = service.auth.clone() else { continue };
+            let authentication = match before.remove(&id) {
+                Some(mut authentication) => {
+                    let replaced = authentication.reload(rules, &mut self.secrets);
+                    self.reclaimer.reclaim(Box::new(replaced));
+                    authentication
+                }
+                None => Authentication::new(rules, &mut self.secrets),
+            };
+            self.authentications.insert(id, authentication);
+        }
+        for (_, authentication) in before {
+            authentication.disable(reactor);
+            self.reclaimer.reclaim(Box::new(authentication));
         }
     }
 
-    /// Stops waiting for a verification on behalf of `client`.
-    pub(super) fn leave_verification(&mut self, id: &VerifyId, client: Token) {
-        if let Some(authentication) = &mut self.authentication {
+    /// Stops waiting for a verification on behalf of `client`, of a service.
+    pub(super) fn leave_verification(&mut self, service: ServiceId, id: &VerifyId, client: Token) {
+        if let Some(authentication) = self.authentications.get_mut(&service) {
             authentication.leave(id, client);
         }
+    }
+
+    /// Returns the listener at an address; one of the settings as a whole if there is none.
+    pub(super) fn listener_at(&self, address: SocketAddr) -> ListenerInfo {
+        let found = self.listeners.iter().find(|listener| listener.address == address);
+        found.copied().unwrap_or(ListenerInfo { address, settings: ListenerSettings::default() })
     }
 
     /// Returns a request in the form in which the cache compares it.
@@ -205,9 +226,9 @@ impl Shared {
     /// with this route. The name may have resolved for the other client to an address that this
     /// client may not reach.
     pub(super) fn may_reuse(&self, route: &Route, address: Option<IpAddr>) -> bool {
-        let interfaces = &self.origins.interfaces;
-        address
-            .is_none_or(|address| route.check_address(address, &self.settings, interfaces).is_ok())
+        let (settings, interfaces) = (&self.settings, &self.origins.interfaces);
+        let (Some(origin), Some(address)) = (route.origin(), address) else { return true };
+        origin.check_address(address, settings, interfaces).is_ok()
     }
 
     /// Removes stored responses that were followed by stray bytes of their origin: each may be the
@@ -293,6 +314,16 @@ impl Shared {
             self.uploads.remove(id);
         }
     }
+}
+
+/// Returns the authentication of each service that has users.
+fn authentications(
+    settings: &Settings,
+    secrets: &mut Secrets,
+) -> BTreeMap<ServiceId, Authentication> {
+    let with_users =
+        settings.all_services().filter_map(|(id, service)| Some((id, service.auth.clone()?)));
+    with_users.map(|(id, rules)| (id, Authentication::new(rules, secrets))).collect()
 }
 
 /// Returns the bound on clients.

@@ -41,6 +41,8 @@ pub(super) enum FetchTimer {
     Slowest,
     /// Wait for the end of a response that no client reads any more.
     Unread,
+    /// Wait for a place at a member of a group.
+    Place,
 }
 
 impl TimerKind<6> for ClientTimer {
@@ -52,8 +54,9 @@ impl TimerKind<6> for ClientTimer {
     }
 }
 
-impl TimerKind<4> for FetchTimer {
-    const ALL: [Self; 4] = [Self::Sending, Self::Response, Self::Slowest, Self::Unread];
+impl TimerKind<5> for FetchTimer {
+    const ALL: [Self; 5] =
+        [Self::Sending, Self::Response, Self::Slowest, Self::Unread, Self::Place];
 
     fn index(self) -> usize {
         self as usize
@@ -64,7 +67,7 @@ impl TimerKind<4> for FetchTimer {
 pub(super) type ClientTimers = Timers<ClientTimer, 6>;
 
 /// The timers of a fetch.
-pub(super) type FetchTimers = Timers<FetchTimer, 4>;
+pub(super) type FetchTimers = Timers<FetchTimer, 5>;
 
 /// At most one deadline per kind. A timer runs from [`set`](Self::set) or [`start`](Self::start)
 /// until it is stopped or taken.
@@ -135,7 +138,7 @@ mod tests {
     fn kinds_are_listed_by_index() {
         let clients = ClientTimer::ALL.map(TimerKind::index);
         let fetches = FetchTimer::ALL.map(TimerKind::index);
-        assert_eq!((clients, fetches), ([0, 1, 2, 3, 4, 5], [0, 1, 2, 3]));
+        assert_eq!((clients, fetches), ([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4]));
     }
 
     #[test]

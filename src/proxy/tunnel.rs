@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use std::task::Poll;
 use std::time::Instant;
 
+use crate::access::Host;
 use crate::auth::client_network;
 use crate::proxy::auth::path_of;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::reason::Reason;
 use crate::proxy::observe::trace_event::TraceEvent;
-use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::buffer_pool::BufferPool;
 use crate::reactor::{Budget, Driven, Id, Reactor, Ready, SocketId, Token, Wake};
 
@@ -26,11 +26,8 @@ pub(super) struct Tunnel {
     pub(super) origin: SocketId,
     pub(super) up: Pipe,
     pub(super) down: Pipe,
-    /// Route, without the rules that have allowed it: those may be replaced long before the tunnel
-    /// ends.
-    pub(super) route: Route,
-    /// True if rules decide on the destination.
-    pub(super) is_checked: bool,
+    /// Destination about which rules decide, if they do.
+    pub(super) checked: Option<CheckedDestination>,
     /// Number of the settings that have allowed the tunnel last.
     pub(super) checked_at_reload: Option<u64>,
     pub(super) record: ExchangeRecord,
@@ -46,6 +43,14 @@ pub(super) struct Tunnel {
 
 impl Driven for Tunnel {
     const KIND: u8 = 3;
+}
+
+/// A destination about which rules decide. The rules that have allowed it may be replaced long before
+/// the tunnel ends.
+#[derive(Debug)]
+pub(super) struct CheckedDestination {
+    pub(super) host: Host,
+    pub(super) port: u16,
 }
 
 /// A direction of a tunnel.
@@ -113,21 +118,20 @@ impl Tunnel {
         }
         let settings = &shared.settings;
         let Some(request) = &self.record.request else { return Ok(()) };
-        if let Some(authentication) = &shared.authentication {
+        let service = self.record.listener.service();
+        if let Some(authentication) = shared.authentications.get(&service) {
             authentication.check_user(self.record.user.as_deref(), path_of(request))?;
         }
         let client = self.record.client.ip();
-        if !settings.admits(client) {
+        if !settings.service(service).admits(client) {
             return Err(ExchangeError::ClientDenied(client));
         }
-        if !self.is_checked {
-            return Ok(());
-        }
+        let Some(checked) = &self.checked else { return Ok(()) };
         let context = self.record.request_context(request);
-        let (host, rules) = (&self.route.host, &settings.destinations);
+        let (host, rules) = (&checked.host, &settings.destinations);
         let interfaces = shared.origins.interfaces.known()?;
         let checked =
-            rules.check_request(&context, host, self.route.port, interfaces).and_then(|decision| {
+            rules.check_request(&context, host, checked.port, interfaces).and_then(|decision| {
                 let origin = self.record.origin.map(|origin| origin.ip());
                 origin.map_or(Ok(None), |origin| {
                     rules.check_address(&decision, host, origin, interfaces)

@@ -113,7 +113,7 @@ impl Scene {
         let shuffled = Faults { shuffle: true, ..Faults::NONE };
         let mut proxy = network.reactor(address(PROXY).ip(), shuffled);
         let mut settings = Settings::forward("gate");
-        settings.clients = vec!["203.0.113.0/24".parse().unwrap()];
+        settings.service.clients = vec!["203.0.113.0/24".parse().unwrap()];
         settings.name_sources = NameSources {
             hosts: NameSource::Text(String::new()),
             resolv_conf: NameSource::Text(String::new()),

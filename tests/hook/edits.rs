@@ -43,7 +43,7 @@ fn hook_sees_client_that_trusted_proxy_reports() {
 
 #[test]
 fn hook_sees_user_without_credentials_and_no_unauthenticated_request() {
-    let mut stage = Stage::with(|settings| settings.auth = Some(for_alice()), observe);
+    let mut stage = Stage::with(|settings| settings.service.auth = Some(for_alice()), observe);
     let response = stage.get("/", "");
     assert!(response.starts_with("HTTP/1.1 401 "), "{response}");
     assert_eq!(stage.asked(), [""; 0]);
@@ -59,7 +59,7 @@ fn hook_sees_user_without_credentials_and_no_unauthenticated_request() {
 #[test]
 fn hook_is_not_asked_about_clients_that_may_not_use_the_proxy() {
     let deny = |settings: &mut Settings| {
-        settings.clients = vec!["192.0.2.0/24".parse().unwrap()];
+        settings.service.clients = vec!["192.0.2.0/24".parse().unwrap()];
     };
     let mut stage = Stage::with(deny, observe);
     let response = stage.get("/", "");

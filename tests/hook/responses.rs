@@ -1,10 +1,10 @@
 //! Responses and refusals of a hook.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use tidegate::http::Status;
 use tidegate::proxy::{Action, Refusal, RequestEdit, Response, Settings};
-use tidegate::reactor::LoopStats;
+use tidegate::reactor::{Clock, LoopStats, VirtualClock};
 
 use crate::peers::End;
 use crate::stage::{Stage, content, field};
@@ -134,7 +134,8 @@ fn refused_client_is_told_the_reason() {
     let [line] = &stage.log()[..] else { panic!("one line is logged") };
     assert!(line.contains("\"result\":\"DENIED\""), "{line}");
     assert!(line.contains("\"reason\":\"hook\""), "{line}");
-    let metrics = stage.worker.stats(&LoopStats::default(), UNIX_EPOCH).prometheus();
+    let metrics =
+        stage.worker.stats(&LoopStats::default(), VirtualClock::default().now()).prometheus();
     assert!(metrics.contains("\ntidegate_denials_total{rule=\"hook\"} 1\n"), "{metrics}");
     assert_eq!(status_of(&stage.get("/busy", "")), "503 Service Unavailable");
     assert_eq!(stage.requests(), [""; 0], "the origin is not asked");
@@ -143,8 +144,8 @@ fn refused_client_is_told_the_reason() {
 #[test]
 fn tunnel_is_not_promised_by_response_of_hook() {
     let forward = |settings: &mut Settings| {
-        settings.reverse = None;
-        settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
+        settings.service.sites = None;
+        settings.service.clients = vec!["198.51.100.0/24".parse().unwrap()];
     };
     let mut stage = Stage::with(forward, decide);
     for (target, status, text) in [

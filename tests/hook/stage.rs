@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
     Action, Environment, Finished, Hook, LogFormat, LogSink, Mail, PasswordVerifier, ReclaimAtOnce,
-    RequestEdit, ReverseOrigin, Settings, Worker,
+    RequestEdit, Service, Settings, Sites, Worker,
 };
 use tidegate::reactor::sim::{Faults, Metered, Network};
 use tidegate::reactor::{Mailbox, Reactor};
@@ -117,7 +117,8 @@ impl Stage {
         let mut proxy: Reactor<Mail> = network.reactor(address(PROXY).ip(), Faults::NONE);
         let mut outside = network.reactor(OUTSIDE.parse().unwrap(), Faults::NONE);
         let mut settings = Settings::forward("gate");
-        settings.reverse = Some(ReverseOrigin::parse(&format!("http://{ORIGIN}")).unwrap());
+        settings.service =
+            Service::reverse(Sites::of_origin(format!("http://{ORIGIN}").parse().unwrap()));
         settings.log = Some(LogFormat::Json);
         change(&mut settings);
         let (lines, log) = channel();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidegate::access::{GivenRule, RuleSource, read_rules};
 use tidegate::auth::{self, FailureLimit, PathPrefix, RealmUsers, Side, Users};
-use tidegate::proxy::{AuthRules, ProtectionSpace, ReverseOrigin, Settings};
+use tidegate::proxy::{AuthRules, ProtectionSpace, Settings, Sites};
 use tidegate::units::{Bytes, Unit};
 
 /// The pseudonym in `Via`.
@@ -14,7 +14,7 @@ pub(crate) const PSEUDONYM: &str = "gate";
 /// Changes the setting `name`.
 pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(), String> {
     match name {
-        "to" => settings.reverse = Some(ReverseOrigin::parse(text)?),
+        "to" => settings.service.sites = Some(Arc::new(Sites::of_origin(text.parse()?))),
         "via" => settings.via = text.to_owned(),
         "cache-memory" => settings.cache_memory = size(text)?.map_or(0, |bytes| bytes),
         "cache-object-max" => settings.cache_object_max = size(text)?.map(|bytes| bytes as u64),
@@ -39,15 +39,15 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         }
         "allow-port" => settings.destinations.ports = text.parse()?,
         "allow-connect-port" => settings.destinations.connect_ports = text.parse()?,
-        "allow-client" => settings.clients.push(parse(text)?),
+        "allow-client" => settings.service.clients.push(parse(text)?),
         "user" => {
             let space = space(settings);
             let mut users = space.accounts.users().clone();
             users.read("users", text.as_bytes()).map_err(|bad| bad.to_string())?;
             space.accounts = Arc::new(RealmUsers::new(users, &space.settings));
         }
-        "no-clients" => settings.clients.clear(),
-        "no-users" => settings.auth = None,
+        "no-clients" => settings.service.clients.clear(),
+        "no-users" => settings.service.auth = None,
         "protect" => {
             let space = protected(text.parse()?, Side::Origin);
             auth(settings).spaces.push(space);
@@ -91,13 +91,13 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
 /// Returns the authentication rules, and creates them if there are none.
 fn auth(settings: &mut Settings) -> &mut AuthRules {
     let off = || AuthRules { spaces: Vec::new(), ban: FailureLimit::Off };
-    settings.auth.get_or_insert_with(off)
+    settings.service.auth.get_or_insert_with(off)
 }
 
 /// Returns the protection space added last; without one, adds a space for all paths. Its side is
 /// the origin's for a reverse proxy.
 fn space(settings: &mut Settings) -> &mut ProtectionSpace {
-    let side = if settings.reverse.is_some() { Side::Origin } else { Side::Proxy };
+    let side = if settings.service.is_reverse() { Side::Origin } else { Side::Proxy };
     let spaces = &mut auth(settings).spaces;
     if spaces.is_empty() {
         spaces.push(protected(PathPrefix::everything(), side));

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
@@ -295,7 +295,7 @@ impl Stage {
 
     /// Returns the value of a metric of the proxy.
     pub(crate) fn metric(&self, name: &str) -> Option<String> {
-        let metrics = self.worker.stats(&LoopStats::default(), UNIX_EPOCH).prometheus();
+        let metrics = self.worker.stats(&LoopStats::default(), self.proxy.now()).prometheus();
         let line =
             metrics.lines().find_map(|line| line.strip_prefix("tidegate_")?.strip_prefix(name));
         line.map(|value| value.trim().to_owned())

@@ -105,7 +105,7 @@ impl Bench {
             secret: [1, 2],
         };
         let mut settings = Settings::forward("gate");
-        settings.clients = vec![CLIENT.parse().unwrap()];
+        settings.service.clients = vec![CLIENT.parse().unwrap()];
         settings.destinations.rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
         let mut worker = Worker::new(settings, surroundings, 10);
         let listen: IpAddr = listen.parse().unwrap();

@@ -4,12 +4,12 @@
 use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
 use std::task::Poll;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use tidegate::proxy::{Environment, Mail, NoLog, ReclaimAtOnce, Settings, Worker};
 use tidegate::reactor::sim::{self, Faults, Metered, Network, Rng};
 use tidegate::reactor::{
-    App, Arena, Clock, Driven, Event, Listener, LoopStats, Reactor, SocketId, Token,
+    App, Arena, Clock, Driven, Event, Listener, LoopStats, Reactor, SocketId, Token, VirtualClock,
 };
 use tidegate::units::Bytes;
 
@@ -276,7 +276,7 @@ fn serve_beside(size: usize, seed: u64) -> (usize, Duration) {
 }
 
 fn metric(worker: &Worker, name: &str) -> u64 {
-    let metrics = worker.stats(&LoopStats::default(), UNIX_EPOCH).prometheus();
+    let metrics = worker.stats(&LoopStats::default(), VirtualClock::default().now()).prometheus();
     let name = format!("tidegate_{name} ");
     metrics.lines().find_map(|line| line.strip_prefix(&name)).unwrap().parse().unwrap()
 }
@@ -284,7 +284,7 @@ fn metric(worker: &Worker, name: &str) -> u64 {
 fn worker(rng: &mut Rng) -> Worker {
     let mut settings = Settings::forward("sim");
     settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
-    settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
+    settings.service.clients = vec!["198.51.100.0/24".parse().unwrap()];
     settings.limits.connection_memory = Bytes(MEMORY);
     let surroundings = Environment {
         resolver: Some(Box::new(Unused)),

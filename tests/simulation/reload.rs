@@ -63,7 +63,7 @@ fn settings(digit: char) -> Arc<Settings> {
     let rules = auth::AuthSettings::new(Side::Proxy, "sim".parse().unwrap());
     let space = ProtectionSpace::new(PathPrefix::everything(), rules, users);
     let mut settings = Settings::forward("sim");
-    settings.auth = Some(AuthRules { spaces: vec![space], ban: "20/1m".parse().unwrap() });
+    settings.service.auth = Some(AuthRules { spaces: vec![space], ban: "20/1m".parse().unwrap() });
     settings.destinations.egress = Arc::new(rules_for_many_users());
     Arc::new(settings)
 }
@@ -122,7 +122,7 @@ fn reload_cost_is_independent_of_the_number_of_users_and_rules() {
     let mut bench = Bench::new();
     let without_ban = {
         let mut settings = Settings::clone(&settings('2'));
-        settings.auth.as_mut().unwrap().ban = "off".parse().unwrap();
+        settings.service.auth.as_mut().unwrap().ban = "off".parse().unwrap();
         settings.into()
     };
     for settings in [settings('1'), without_ban, Settings::forward("sim").into()] {
@@ -143,7 +143,7 @@ fn rules_held_by_an_exchange_are_freed_on_another_thread() {
         .listen(&mut bench.reactor, SocketAddr::new(PROXY.parse().unwrap(), 3128))
         .unwrap();
     let mut settings = Settings::forward("sim");
-    settings.clients = vec!["203.0.113.2".parse().unwrap()];
+    settings.service.clients = vec!["203.0.113.2".parse().unwrap()];
     settings.destinations.egress = Arc::new(rules_for_many_users());
     bench.reload(settings.into());
     let mut client: Reactor<()> =

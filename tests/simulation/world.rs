@@ -336,7 +336,7 @@ fn worker(
     settings.origin_tls = Some(Arc::clone(&tls.client));
     settings.destinations.rules =
         ["198.51.100.0/24", "2001:db8::/32"].map(|rule| rule.parse().unwrap()).to_vec();
-    settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
+    settings.service.clients = vec!["198.51.100.0/24".parse().unwrap()];
     settings.name_sources = NameSources {
         hosts: NameSource::Text(String::new()),
         resolv_conf: NameSource::Text(String::new()),
@@ -347,7 +347,7 @@ fn worker(
     settings.cache_object_max = Some(settings.cache_memory as u64 / 2);
     settings.limits.range_slice = *rng.pick(&[None, Some(tidegate::units::Bytes(4096))]);
     settings.limits.window = tidegate::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
-    settings.auth = users.then(|| auth_rules(rng));
+    settings.service.auth = users.then(|| auth_rules(rng));
     let formats = [LogFormat::Human, LogFormat::Combined, LogFormat::Squid, LogFormat::Json];
     settings.log = Some(*rng.pick(&formats));
     settings.limits.passwords = *rng.pick(&[1, 4, 64]);

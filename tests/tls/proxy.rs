@@ -94,7 +94,7 @@ impl Stage {
         let listener = outside.listen(ORIGIN.parse::<SocketAddr>().unwrap(), owner).unwrap();
         let mut settings = Settings::forward("test");
         settings.destinations.rules = vec!["198.51.100.0/24".parse().unwrap()];
-        settings.clients = vec!["198.51.100.0/24".parse().unwrap()];
+        settings.service.clients = vec!["198.51.100.0/24".parse().unwrap()];
         settings.origin_tls = Some(pki::origin_tls(&network.clock()));
         settings.server_tls = Some(challenged(&network.clock()));
         settings.name_sources = NameSources {

@@ -67,7 +67,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "x509",
         ],
     ),
-    ("cli", &["acme", "auth", "config", "http", "proxy", "reactor", "tls"]),
+    ("cli", &["acme", "auth", "balance", "config", "http", "proxy", "reactor", "tls"]),
 ];
 
 /// Modules that see no socket, clock, thread or file.

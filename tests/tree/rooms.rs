@@ -21,6 +21,7 @@ const ROOMS: &[&str] = &[
     "identity",
     "shared",
     "tunnel",
+    "upkeep",
     "fetch",
     "certify",
     "explain",

@@ -94,7 +94,7 @@ impl<F: Copy> InFlightTable<F> {
         offered: Option<F>,
         names: Option<VaryNames>,
     ) -> Ticket {
-        work::count(4 * work::LOOK_UP + key.uri().len());
+        work::count(4 * work::LOOK_UP + key.text().len());
         let number = self.next;
         self.next += 1;
         let of_key = self.keys.entry(key.clone()).or_default();
@@ -219,7 +219,7 @@ impl<F: Copy> InFlightTable<F> {
     /// does. Each fetch is outdated once at most.
     pub(super) fn mark_range_outdated(&mut self, range: &Range, by: Option<Ticket>) {
         work::count(self.keys.len() * work::LOOK_UP);
-        let within = self.keys.keys().filter(|key| range.has(key.uri()));
+        let within = self.keys.keys().filter(|key| range.has(key.text()));
         let keys: Vec<CacheKey> = within.cloned().collect();
         keys.iter().for_each(|key| self.outdate(key, by));
     }

@@ -139,7 +139,7 @@ impl Store {
         let Some(slot) = self.slot(key) else { return Found::default() };
         let variants = &self.entries[slot].variants;
         let selected = variants.find(request);
-        let selected = selected.filter(|variant| !self.invalidated.has(key.uri(), variant));
+        let selected = selected.filter(|variant| !self.invalidated.has(key.text(), variant));
         let selected = selected.map(|variant| Arc::clone(&variant.object));
         Found { selected, names: Some(variants.names()) }
     }
@@ -185,7 +185,7 @@ impl Store {
         }
         let variant = Variant { object, number: self.number };
         let Some(slot) = self.slot(key) else { return self.insert_first(key, variant) };
-        let uri = key.shared_uri();
+        let uri = key.text();
         self.index.tag(uri, slot, &variant.object.tags);
         let most = self.most_variants;
         self.change(slot, |variants| variants.put(variant, most));
@@ -201,8 +201,8 @@ impl Store {
         self.stored += weight;
         let slot = self.entries.insert(entry);
         self.slots.insert(key.clone(), slot);
-        self.index.add(key.shared_uri(), slot);
-        self.index.tag(key.shared_uri(), slot, &object.tags);
+        self.index.add(key.text(), slot);
+        self.index.tag(key.text(), slot, &object.tags);
         self.order.insert(slot, key.hash(), weight);
     }
 
@@ -212,7 +212,7 @@ impl Store {
         let leaving = change(&mut entry.variants);
         let weight = entry.weigh();
         self.stored = self.stored - std::mem::replace(&mut entry.weight, weight) + weight;
-        let uri = Arc::clone(entry.key.shared_uri());
+        let uri = Arc::clone(entry.key.text());
         leaving.iter().for_each(|object| self.leave(&uri, object));
     }
 
@@ -255,7 +255,7 @@ impl Store {
     /// soft. Returns the number of these responses. Does not count as a use.
     fn purge(&mut self, slot: usize, purge: &Purge, slice: &mut Slice) -> usize {
         let entry = &self.entries[slot];
-        slice.spend_entry(entry.key.uri(), &entry.variants);
+        slice.spend_entry(entry.key.text(), &entry.variants);
         let found = entry.variants.iter().filter(|variant| purge.is_for(variant));
         if let Some(now) = purge.soft() {
             return found.map(|variant| variant.object.mark_stale(now)).count();
@@ -363,7 +363,7 @@ impl Store {
             && let Some(slot) = self.order.first()
         {
             let entry = &self.entries[slot];
-            slice.spend_entry(entry.key.uri(), &entry.variants);
+            slice.spend_entry(entry.key.text(), &entry.variants);
             if spared < SPARED && self.entries[slot].variants.is_in_use() {
                 spared += 1;
                 self.order.defer(slot);
@@ -386,9 +386,9 @@ impl Store {
         self.slots.remove(&entry.key);
         self.stored -= entry.weight;
         for variant in entry.variants.iter() {
-            self.leave(entry.key.shared_uri(), &variant.object);
+            self.leave(entry.key.text(), &variant.object);
         }
-        self.index.remove(entry.key.shared_uri());
+        self.index.remove(entry.key.text());
     }
 
     /// Forgets detached objects that were dropped.
@@ -431,7 +431,7 @@ impl Store {
         self.entries.iter().for_each(|(_, entry)| entry.variants.check());
         let variants = || {
             self.entries.iter().flat_map(|(slot, entry)| {
-                let uri = entry.key.shared_uri();
+                let uri = entry.key.text();
                 entry.variants.iter().map(move |variant| (uri, slot, &variant.object))
             })
         };
@@ -445,7 +445,7 @@ impl Store {
         assert_eq!(shared, self.shared, "content is counted once");
         self.invalidated.check();
         self.index.check(
-            self.entries.iter().map(|(slot, entry)| (entry.key.shared_uri(), slot)),
+            self.entries.iter().map(|(slot, entry)| (entry.key.text(), slot)),
             variants().map(|(uri, slot, object)| (uri, slot, &object.tags)),
         );
     }

@@ -57,7 +57,10 @@ impl PurgeScope {
         let prefix = Range::below;
         let tagged = |kind, name| Range::tagged(Tag::new(kind, name), "");
         match self {
-            Self::Uri(uri) => vec![Range::exactly(keys.key(uri).uri().to_owned())],
+            Self::Uri(uri) => {
+                let (spaces, plain) = keys.texts(uri);
+                vec![Range::exactly(plain), prefix(spaces)]
+            }
             Self::Prefix(text) => vec![prefix(text.clone())],
             Self::Host(host) => {
                 let roots = ["http", "https"].map(|scheme| format!("{scheme}://{host}"));

@@ -3,8 +3,9 @@
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::acme::RevocationReason;
+use crate::balance::{MOST_WEIGHT, Order};
 use crate::cli::control_socket::{DEFAULT_PORT, Socket};
-use crate::proxy::{ControlRequest, PurgeTarget};
+use crate::proxy::{ControlRequest, OriginCommand, PurgeTarget};
 
 pub(super) fn purge_target(matches: &ArgMatches) -> PurgeTarget {
     type Kind = fn(String) -> PurgeTarget;
@@ -68,6 +69,50 @@ pub(super) fn reload_command() -> Command {
         .about("Make a running proxy reload its configuration, users and rules, all or nothing")
         .arg(plan.help("Print the changes without applying them"))
         .args(socket_args())
+}
+
+pub(super) fn origin_command() -> Command {
+    let member = || {
+        Arg::new("member")
+            .value_name("URL")
+            .required(true)
+            .value_parser(one_line)
+            .help("Member of a group of origins: its URL as it was configured")
+    };
+    let order = |name: &'static str, about: &'static str| {
+        Command::new(name).about(about).arg(member()).args(socket_args())
+    };
+    let weight = Arg::new("weight")
+        .value_name("N")
+        .required(true)
+        .value_parser(value_parser!(u32).range(0..=i64::from(MOST_WEIGHT)))
+        .help("Weight in place of the configured one; 0 for the configured one");
+    Command::new("origin")
+        .about("List the origins of a running proxy, or take one out of use")
+        .subcommand_required(true)
+        .subcommand(
+            Command::new("list").about("Print all groups, members and states").args(socket_args()),
+        )
+        .subcommand(order("drain", "Send no new requests; clients with its cookie stay"))
+        .subcommand(order("disable", "Send no requests at all, and no checks"))
+        .subcommand(order("ready", "Send requests again"))
+        .subcommand(order("weight", "Change the weight").arg(weight))
+}
+
+/// Returns the request about origins, and its arguments.
+pub(super) fn origin_request(matches: &ArgMatches) -> (ControlRequest, &ArgMatches) {
+    let Some((verb, matches)) = matches.subcommand() else {
+        return (ControlRequest::Origin(OriginCommand::List), matches);
+    };
+    let order = match verb {
+        "drain" => Order::Drain,
+        "disable" => Order::Disable,
+        "ready" => Order::Ready,
+        "weight" => Order::Weight(matches.get_one("weight").copied().unwrap_or_default()),
+        _ => return (ControlRequest::Origin(OriginCommand::List), matches),
+    };
+    let member = matches.get_one::<String>("member").cloned().unwrap_or_default();
+    (ControlRequest::Origin(OriginCommand::Order { member, order }), matches)
 }
 
 pub(super) fn renew_command() -> Command {

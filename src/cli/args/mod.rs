@@ -18,7 +18,8 @@ use crate::config::{OPTIONS, Options};
 use crate::proxy::{ControlRequest, ExplainQuery};
 
 use control::{
-    purge_command, purge_target, reload_command, renew_command, renewal, socket, stats_command,
+    origin_command, origin_request, purge_command, purge_target, reload_command, renew_command,
+    renewal, socket, stats_command,
 };
 use options::{OptionValues, RunArgs};
 use run::{print_config, run_args};
@@ -82,6 +83,10 @@ pub(super) fn parse() -> Invocation {
             socket: socket(matches),
             request: ControlRequest::Reload { plan: matches.get_flag("plan") },
         },
+        Some(("origin", matches)) => {
+            let (request, matches) = origin_request(matches);
+            Invocation::Operate { socket: socket(matches), request }
+        }
         Some(("renew", matches)) => {
             Invocation::Operate { socket: socket(matches), request: renewal(matches) }
         }
@@ -178,6 +183,7 @@ fn command() -> Command {
         .subcommand(stats_command())
         .subcommand(reload_command())
         .subcommand(renew_command())
+        .subcommand(origin_command())
         .subcommand(users::command())
 }
 

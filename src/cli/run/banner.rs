@@ -1,6 +1,6 @@
 //! Banner that a proxy prints when it starts.
 
-use crate::config::{Options, RuleOptions};
+use crate::config::{Options, ReverseOptions, RuleOptions};
 use crate::proxy::{AuthRules, ProtectionSpace};
 use crate::tls::ServerTls;
 use crate::units::Unit;
@@ -16,14 +16,16 @@ pub(super) fn banner(
     listening: &[Listening],
     explain: Option<&str>,
 ) -> String {
-    let kind = if options.to.is_some() { "reverse" } else { "forward" };
+    let kind = match (options.is_reverse(), options.forwards()) {
+        (true, true) => "reverse and forward",
+        (true, false) => "reverse",
+        (false, _) => "forward",
+    };
     let first = listening.first().map(Listening::to_string).unwrap_or_default();
     let mut lines =
         vec![format!("tidegate {}  {kind} proxy on {first}", env!("CARGO_PKG_VERSION"))];
     lines.extend(listening.iter().skip(1).map(|listening| format!("  and on   {listening}")));
-    if let Some((url, _)) = &options.to {
-        lines.push(format!("  origin   {url}"));
-    }
+    lines.extend(origins(&options.reverse));
     let certificates = tls.into_iter().flat_map(|tls| tls.certificates().list());
     lines.extend(certificates.map(|certificate| format!("  tls      {certificate}")));
     lines.push(match options.cache_memory {
@@ -31,13 +33,13 @@ pub(super) fn banner(
         None => "  cache    off".into(),
     });
     lines.extend(auth.iter().flat_map(|rules| &rules.spaces).map(users));
-    if options.to.is_none() || !options.clients.is_empty() {
+    if options.forwards() || !options.clients.is_empty() {
         let others: Vec<String> =
             options.clients.iter().map(|range| format!(", {range}")).collect();
         let only = if others.is_empty() { " only" } else { "" };
         lines.push(format!("  clients  this machine{only}{}", others.concat()));
     }
-    if options.to.is_none() {
+    if options.forwards() {
         lines.push(
             "  denied   loopback, private, link-local and other special destinations \
              (allow with --allow-destination)"
@@ -50,8 +52,8 @@ pub(super) fn banner(
     }
     let everything = auth.iter().flat_map(|rules| &rules.spaces).find(|s| s.path.is_everything());
     let schemes = everything.map(ProtectionSpace::schemes);
-    let nearby = |first: &Listening| format!("{}://{}", first.scheme(), first.nearby());
-    let nearby = listening.first().map(nearby).unwrap_or_default();
+    let nearby = |first: &Listening| Some(format!("{}://{}", first.scheme(), first.nearby()?));
+    let nearby = listening.iter().find_map(nearby).unwrap_or_default();
     lines.push(first_command(options, schemes.as_deref(), &nearby, explain));
     lines.join("\n")
 }
@@ -76,12 +78,25 @@ fn first_command(
         Some(schemes) if schemes.contains(&"Basic") => basic,
         Some(_) => digest,
     };
-    if options.to.is_some() {
+    if options.is_reverse() {
         let user = user(" -u NAME", " --digest -u NAME");
         return format!("  try      curl{user} {nearby}/ -I");
     }
     let user = user(" -U NAME", " --proxy-digest -U NAME");
     format!("  try      curl -x {nearby}{user} http://example.com/ -I")
+}
+
+/// Returns the lines about the origins and sites of a reverse proxy.
+fn origins(options: &ReverseOptions) -> Vec<String> {
+    let to = options.to.iter().map(|member| format!("  origin   {member}"));
+    let routes = options.routes.iter().map(|route| format!("  route    {route}"));
+    let mut lines: Vec<String> = to.chain(routes).collect();
+    match options.sites.as_slice() {
+        [] => {}
+        [only] => lines.push(format!("  site     {only}")),
+        [first, rest @ ..] => lines.push(format!("  sites    {first} and {} more", rest.len())),
+    }
+    lines
 }
 
 /// Returns the line that summarizes the rules, if there are any.

@@ -59,7 +59,7 @@ pub(crate) fn surroundings(
 pub(super) fn addresses_of_this_machine(settings: &Settings) -> io::Result<Option<Vec<IpAddr>>> {
     match interface_addresses() {
         Ok(addresses) => Ok(Some(addresses)),
-        Err(_) if settings.reverse.is_some() => Ok(None),
+        Err(_) if !settings.forwards() => Ok(None),
         Err(error) => Err(io::Error::other(format!(
             "the addresses of this machine cannot be read: {error}; a sandbox around tidegate has \
              to allow netlink sockets (AF_NETLINK)"

@@ -3,14 +3,15 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use crate::config::ListenPlace;
 use crate::proxy::ListenerKind;
 use crate::reactor::Endpoint;
 
 /// A listener of the proxy.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Listening {
-    /// Address of the listener, with the port that the system picked if 0 was given.
-    pub(super) address: SocketAddr,
+    /// Place of the listener, with the port that the system picked if 0 was given.
+    pub(super) place: ListenPlace,
     /// True if the listener accepts connections of both address families.
     everywhere: bool,
     kind: ListenerKind,
@@ -19,16 +20,27 @@ pub(super) struct Listening {
 impl Listening {
     /// Describes a listener of a `kind` that was opened at `endpoint` and has the address `address`.
     pub(super) const fn at(endpoint: Endpoint, address: SocketAddr, kind: ListenerKind) -> Self {
-        Self { address, everywhere: matches!(endpoint, Endpoint::Everywhere(_)), kind }
+        let everywhere = matches!(endpoint, Endpoint::Everywhere(_));
+        Self { place: ListenPlace::Address(address), everywhere, kind }
+    }
+
+    /// Describes a listener of a `kind` at a `place` in the file system.
+    pub(super) const fn local(place: ListenPlace, kind: ListenerKind) -> Self {
+        Self { place, everywhere: false, kind }
+    }
+
+    /// Returns the address; `None` for a socket in the file system.
+    pub(super) const fn address(&self) -> Option<SocketAddr> {
+        self.place.address()
     }
 
     /// Returns the address if requests are served there without TLS.
     pub(super) fn in_clear(&self) -> Option<SocketAddr> {
-        (self.kind == ListenerKind::Plain).then_some(self.address)
+        self.address().filter(|_| self.kind == ListenerKind::Plain)
     }
 
     /// Returns the scheme of URLs that lead to the listener.
-    pub(super) const fn scheme(self) -> &'static str {
+    pub(super) const fn scheme(&self) -> &'static str {
         match self.kind {
             ListenerKind::Tls => "https",
             ListenerKind::Plain | ListenerKind::Redirect => "http",
@@ -36,8 +48,9 @@ impl Listening {
     }
 
     /// Returns in words which addresses an unspecified one stands for, or nothing.
-    pub(super) fn reached(self) -> &'static str {
-        match (self.address.ip(), self.everywhere) {
+    pub(super) fn reached(&self) -> &'static str {
+        let Some(address) = self.address() else { return "" };
+        match (address.ip(), self.everywhere) {
             (ip, _) if !ip.is_unspecified() => "",
             (_, true) => " (all IPv4 and IPv6 addresses)",
             (IpAddr::V4(_), false) => " (all IPv4 addresses)",
@@ -45,15 +58,16 @@ impl Listening {
         }
     }
 
-    /// Returns an address by which this machine reaches the listener.
-    pub(super) fn nearby(self) -> SocketAddr {
-        let ip = match self.address.ip() {
+    /// Returns an address by which this machine reaches the listener, if it has one.
+    pub(super) fn nearby(&self) -> Option<SocketAddr> {
+        let address = self.address()?;
+        let ip = match address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() && self.everywhere => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
-        SocketAddr::new(ip, self.address.port())
+        Some(SocketAddr::new(ip, address.port()))
     }
 }
 
@@ -72,7 +86,12 @@ impl fmt::Display for Listening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let to =
             if self.kind == ListenerKind::Redirect { ", which redirects to https" } else { "" };
-        write!(f, "{}://{}{}{to}", self.scheme(), self.address, self.reached())
+        match &self.place {
+            ListenPlace::Address(address) => {
+                write!(f, "{}://{address}{}{to}", self.scheme(), self.reached())
+            }
+            ListenPlace::Local(path, _) => write!(f, "{}+unix://{}", self.scheme(), path.display()),
+        }
     }
 }
 
@@ -100,7 +119,7 @@ mod tests {
             let all: Vec<SocketAddr> = [address].into_iter().chain(others).collect();
             let listening = Listening::at(endpoint(address, &all), address, ListenerKind::Plain);
             assert_eq!(listening.to_string(), shown);
-            assert_eq!(listening.nearby().to_string(), nearby, "{shown}");
+            assert_eq!(listening.nearby().unwrap().to_string(), nearby, "{shown}");
         }
     }
 }

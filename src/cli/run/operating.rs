@@ -62,7 +62,7 @@ impl Operating {
             let error = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
             let served = Listening::at(endpoint, served.map_err(error)?, ListenerKind::Plain);
             let reached = served.reached();
-            opened.lines.push(format!("  metrics  http://{}/metrics{reached}", served.address));
+            opened.lines.push(format!("  metrics  http://{}/metrics{reached}", served.place));
         }
         Ok(opened)
     }

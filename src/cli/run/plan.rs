@@ -15,7 +15,7 @@ const LONGEST: usize = 64 * 1024;
 /// Returns all differences, one per line; those beyond 64 KiB are only counted. Takes time in
 /// proportion to the number of users and rules.
 pub(super) fn text(changes: &[Change], old: &Settings, new: &Settings) -> String {
-    let of_users = users_changes(old.auth.as_ref(), new.auth.as_ref());
+    let of_users = users_changes(old.service.auth.as_ref(), new.service.auth.as_ref());
     let of_rules = old.destinations.egress.changed_files(&new.destinations.egress);
     let of_rules = of_rules.map(|file| format!("rules changed: {file}"));
     let of_tls = certificate_changes(old.server_tls.as_deref(), new.server_tls.as_deref());

@@ -83,7 +83,7 @@ impl Held {
             return Ok((text, None));
         }
         let restarts = restarts(&changes);
-        let mut warnings = options.auth.warnings(settings.auth.as_ref(), &self.in_clear);
+        let mut warnings = options.auth.warnings(settings.service.auth.as_ref(), &self.in_clear);
         warnings.extend(options.tls.warnings(settings.server_tls.as_deref()));
         let moved = self.options.access_log != options.access_log;
         let access_log = moved.then(|| options.access_log.clone());

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
-use crate::config::Options;
+use crate::config::{ListenPlace, Options, PlannedListener};
 use crate::proxy::{Mail, Settings, Worker};
-use crate::reactor::{InterfaceWatch, Reactor, raise_descriptor_limit};
+use crate::reactor::{InterfaceWatch, LocalOptions, Reactor, raise_descriptor_limit};
 
 use super::acme_store::certifier;
 use super::allocator::Heap;
@@ -56,12 +56,11 @@ impl Program {
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
         let log = Outlet::new("the access log", waiting, Some(notices.outlet()));
         let sink = Box::new(LogWriter(log.clone()));
-        let auth = settings.auth.clone();
+        let auth = settings.service.auth.clone();
         let surroundings = surroundings(&options, &reactor, sink, known.clone(), &secret);
         let mut worker = Worker::new(settings, surroundings, clients);
         let listening = listen(&mut worker, &mut reactor, &options)?;
-        let addresses: Vec<SocketAddr> =
-            listening.iter().map(|listening| listening.address).collect();
+        let addresses: Vec<SocketAddr> = listening.iter().filter_map(Listening::address).collect();
         worker.offer_reloads();
         let mut warnings = Vec::new();
         if let Some(acme) = worker.settings().acme.clone() {
@@ -94,7 +93,7 @@ impl Program {
         said.extend(warnings);
         said.extend(operating.lines);
         said.extend(given_up);
-        said.extend(addresses.iter().map(|address| format!("listening {address}")));
+        said.extend(listening.iter().map(|listening| format!("listening {}", listening.place)));
         said.iter().for_each(|line| notices.say(line));
         let mut program = Self {
             worker,
@@ -124,15 +123,24 @@ fn listen(
     options: &Options,
 ) -> io::Result<Vec<Listening>> {
     let all = options.listeners();
-    let addresses: Vec<SocketAddr> = all.iter().map(|&(_, address)| address).collect();
-    let mut open = |&(kind, address)| {
-        let endpoint = endpoint(address, &addresses);
-        let bound = worker.listen_as(kind, reactor, endpoint);
-        let bound =
-            bound.map_err(|error| io::Error::other(format!("cannot listen on {address}: {error}")));
-        Ok(Listening::at(endpoint, bound?, kind))
+    let addresses = options.addresses();
+    let open = |PlannedListener { place, settings }| {
+        let failed =
+            |error: io::Error| io::Error::other(format!("cannot listen on {place}: {error}"));
+        match &place {
+            ListenPlace::Address(address) => {
+                let endpoint = endpoint(*address, &addresses);
+                let bound = worker.listen_as(settings, reactor, endpoint).map_err(failed)?;
+                Ok(Listening::at(endpoint, bound, settings.kind))
+            }
+            ListenPlace::Local(path, mode) => {
+                let at = LocalOptions { mode: *mode, ..LocalOptions::default() };
+                worker.listen_local(settings, reactor, (path, at)).map_err(failed)?;
+                Ok(Listening::local(place, settings.kind))
+            }
+        }
     };
-    all.iter().map(&mut open).collect()
+    all.into_iter().map(open).collect()
 }
 
 /// Returns the number of clients for which the descriptors suffice: each may need a second one for

@@ -1,6 +1,6 @@
 //! Options for listeners and the origin that they serve.
 
-use crate::proxy::ReverseOrigin;
+use crate::config::reverse::origin::{health, policy, policy_name, set_health};
 
 use super::spec::{OptionSpec, many, one};
 use super::value::{push, texts};
@@ -14,14 +14,40 @@ pub(super) const LISTEN: &[OptionSpec] = &[
             "Address to listen on; [::] means all addresses, also those of IPv4; port 0 means any free \
              port [default: 127.0.0.1:3128]",
             |o, text| push(&mut o.listen, text, "ADDR:PORT, such as 127.0.0.1:3128 or [::1]:3128"),
-            |o| texts(&o.in_clear()),
+            |o| texts(&o.listen_addresses()),
         ))
     },
-    one(
+    many(one(
         "to",
         "URL",
-        "Run as a reverse proxy: every listener serves this origin [default: forward proxy]",
-        |o, text| ReverseOrigin::parse(text).map(|origin| o.to = Some((text.to_owned(), origin))),
-        |o| o.to.iter().map(|(text, _)| text.clone()).collect(),
+        "Run as a reverse proxy: serve this origin, or a group of several, among which requests are \
+         balanced: URL [weight=N] [backup] [max-requests=N] [default: forward proxy]",
+        |o, text| text.parse().map(|member| o.reverse.to.push(member)),
+        |o| texts(&o.reverse.to),
+    )),
+    many(one(
+        "route",
+        "PATH=URL",
+        "Route of a reverse proxy for a path: /PREFIX, =/EXACT or a pattern such as *.php, then = and \
+         the URL of its origin, or the name of an [[origin]]. A path in the URL replaces the prefix \
+         [default: none]",
+        |o, text| text.parse().map(|route| o.reverse.routes.push(route)),
+        |o| texts(&o.reverse.routes),
+    )),
+    one(
+        "balance",
+        "POLICY",
+        "Choice of an origin among several --to: round-robin, least-requests, two-choices or hash \
+         [default: round-robin]",
+        |o, text| policy(text).map(|policy| o.reverse.group.group.balance.policy = policy),
+        |o| vec![policy_name(o.reverse.group.group.balance.policy)],
+    ),
+    one(
+        "health",
+        "PATH|tcp|off",
+        "Check of the origins of --to every 5 s: a GET of this path, or a connection alone [default: \
+         off]",
+        |o, text| set_health(&mut o.reverse.group, text),
+        |o| health(&o.reverse.group),
     ),
 ];

@@ -77,7 +77,11 @@ mod tests {
         let mut options = Options::default();
         for (name, text) in [
             ("listen", "[::1]:0"),
-            ("to", "https://h.test/base"),
+            ("to", "https://h.test/base weight=2"),
+            ("to", "https://i.test/base backup"),
+            ("route", "=/api/=http://h.test:81"),
+            ("balance", "least-requests"),
+            ("health", "/healthz"),
             ("listen-tls", "127.0.0.1:8443"),
             ("http-redirect", "127.0.0.1:8080"),
             ("tls-cert", "/etc/tidegate/a.pem"),

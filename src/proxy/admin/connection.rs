@@ -20,6 +20,7 @@ use crate::time::Now;
 
 use super::control::{ControlRequest, MAX_LINE};
 use super::listener::{AdminListener, Protocol};
+use super::origin_command::OriginCommand;
 use super::reload::{ReloadRequest, Reloads};
 
 /// Time for a request and its answer together. A purge, an explanation or a reload in between does
@@ -192,7 +193,7 @@ impl AdminConnection {
             }
             return;
         };
-        let reverse = shared.settings.reverse.is_some();
+        let reverse = !shared.settings.forwards();
         let line = std::str::from_utf8(&unread[..end]).unwrap_or_default();
         let asked = line.parse().and_then(|request| match request {
             ControlRequest::Stats { json } => Ok(Asked::Stats { json }),
@@ -200,6 +201,7 @@ impl AdminConnection {
                 target.meant(reverse).map(|what| Asked::Purge { what, soft })
             }
             ControlRequest::Explain { question, json } => Ok(Asked::Explain { question, json }),
+            ControlRequest::Origin(command) => Ok(Asked::Origin(command)),
             ControlRequest::Renew { name, revoke } => Ok(Asked::Renew { name, revoke }),
             ControlRequest::Reload { plan } if cx.reloads.offered => Ok(Asked::Reload { plan }),
             ControlRequest::Reload { .. } => {
@@ -225,6 +227,13 @@ impl AdminConnection {
                 let explaining = Explainer::new(question, now, shared);
                 self.state = State::Explaining(Box::new(explaining), json);
                 self.until = now.mono + PATIENCE + shared.settings.limits.connect_timeout;
+            }
+            Ok(Asked::Origin(command)) => {
+                let groups = &mut shared.origins.groups;
+                self.answer(&match command.execute(groups, now.mono) {
+                    Ok(text) => format!("ok\n{text}"),
+                    Err(reason) => format!("error {reason}\n"),
+                });
             }
             Ok(Asked::Renew { name, revoke }) => {
                 self.answer(&match shared.identity.replace(&name, revoke) {
@@ -369,6 +378,7 @@ enum Asked {
     Purge { what: PurgeScope, soft: bool },
     Explain { question: ExplainQuery, json: bool },
     Reload { plan: bool },
+    Origin(OriginCommand),
     Renew { name: String, revoke: Option<RevocationReason> },
 }
 

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use crate::acme::RevocationReason;
 use crate::proxy::explain::query::ExplainQuery;
 
+use super::origin_command::OriginCommand;
 use super::purge_target::PurgeTarget;
 
 /// Longest request line, in bytes.
@@ -34,6 +35,8 @@ pub enum ControlRequest {
         /// True for JSON, false for text.
         json: bool,
     },
+    /// Lists or orders members of groups of origins.
+    Origin(OriginCommand),
     /// Replaces a certificate that the proxy has obtained.
     Renew {
         /// First name of the certificate.
@@ -57,6 +60,7 @@ impl Display for ControlRequest {
             Self::Renew { name, revoke } => {
                 write!(f, "renew {} {name}", revoke.map_or("keep", RevocationReason::name))
             }
+            Self::Origin(command) => write!(f, "origin {command}"),
             Self::Explain { question, json } => {
                 write!(f, "explain {} {question}", if *json { "json" } else { "text" })
             }
@@ -85,6 +89,9 @@ impl FromStr for ControlRequest {
                 .map(|question| Self::Explain { question, json: form == "json" });
         }
         let unknown = || format!("unknown command '{line}'");
+        if let Some(words) = line.strip_prefix("origin ") {
+            return OriginCommand::parse(words).map(Self::Origin).ok_or_else(unknown);
+        }
         let mut words = line.splitn(4, ' ');
         let mut next = || words.next().unwrap_or_default();
         match (next(), next()) {
@@ -117,6 +124,7 @@ impl FromStr for ControlRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::balance::Order;
 
     #[test]
     fn request_line_round_trips() {
@@ -151,7 +159,13 @@ mod tests {
         };
         let explains =
             [question, nobody].map(|question| ControlRequest::Explain { question, json: true });
-        for request in purges.chain(stats).chain(reloads).chain(explains) {
+        let orders = [Order::Ready, Order::Drain, Order::Disable, Order::Weight(7)];
+        let orders = orders.map(|order| {
+            let member = "http://h.test:80".to_owned();
+            ControlRequest::Origin(OriginCommand::Order { member, order })
+        });
+        let orders = orders.into_iter().chain([ControlRequest::Origin(OriginCommand::List)]);
+        for request in purges.chain(orders).chain(stats).chain(reloads).chain(explains) {
             assert_eq!(request.to_string().parse(), Ok(request));
         }
         for line in [
@@ -163,6 +177,9 @@ mod tests {
             "purge hard all x",
             "reload",
             "explain text GET",
+            "origin",
+            "origin drain ",
+            "origin weight x http://h.test:80",
             "x",
         ] {
             assert!(line.parse::<ControlRequest>().is_err(), "{line}");

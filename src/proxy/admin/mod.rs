@@ -3,6 +3,7 @@
 pub(super) mod connection;
 pub(super) mod control;
 pub(super) mod listener;
+pub(super) mod origin_command;
 pub(super) mod purge_target;
 pub(super) mod reload;
 

@@ -205,6 +205,11 @@ impl Authentication {
         self.spaces.first().map_or(Side::Proxy, |space| space.settings.side)
     }
 
+    /// Returns true if clients wait for the result of a verification.
+    pub(super) fn awaits(&self, ticket: &VerifyId) -> bool {
+        self.hashing.contains(ticket)
+    }
+
     /// Records the result of a verification, and wakes the clients that wait for it: they
     /// authenticate again.
     pub(super) fn verification_done(&mut self, done: VerifyResult, now: Now, wake: &mut impl Wake) {

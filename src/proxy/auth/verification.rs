@@ -71,6 +71,11 @@ impl PendingVerifications {
         }
     }
 
+    /// Returns true if a job is in progress.
+    pub(super) fn contains(&self, ticket: &VerifyId) -> bool {
+        self.asked.contains_key(ticket)
+    }
+
     /// Returns the number of jobs in progress.
     pub(super) fn len(&self) -> usize {
         self.asked.len()

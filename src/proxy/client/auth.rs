@@ -28,14 +28,15 @@ pub(super) fn auth(
     }
     match auth {
         Auth::Check => {}
-        Auth::Verifying(id) => cx.shared.leave_verification(&id, connection.token),
+        Auth::Verifying(id) => {
+            cx.shared.leave_verification(connection.listener.service(), &id, connection.token);
+        }
         Auth::Delayed(_) => return Next::Park(State::Auth(auth)),
     }
     let peer = connection.address.ip();
-    let shared = &mut *cx.shared;
-    let Some(authentication) =
-        shared.authentication.as_mut().filter(|_| shared.settings.admits(peer))
-    else {
+    let (shared, service) = (&mut *cx.shared, connection.listener.service());
+    let admitted = shared.settings.service(service).admits(peer);
+    let Some(authentication) = shared.authentications.get_mut(&service).filter(|_| admitted) else {
         connection.timers.stop(ClientTimer::Auth);
         return Next::Go(State::Route);
     };

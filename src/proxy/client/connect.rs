@@ -35,7 +35,7 @@ pub(super) fn connect(
             exchange.record.status = Some(Status::OK);
             let head = write_head(exchange, cx);
             let origin = OriginSide { connection: origin, received: Vec::new() };
-            open_tunnel(route, origin, head, exchange, connection, cx);
+            open_tunnel(&route, origin, head, exchange, connection, cx);
             Next::HandedOver
         }
     }

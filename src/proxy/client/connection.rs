@@ -8,7 +8,7 @@ use std::task::Poll;
 use crate::auth::client_network;
 use crate::http::ServerCodec;
 use crate::proxy::mail::Mail;
-use crate::proxy::settings::listener::ListenerKind;
+use crate::proxy::observe::listener::ListenerInfo;
 use crate::proxy::shared::Shared;
 use crate::proxy::timers::{ClientTimer, ClientTimers};
 use crate::proxy::transfer::recv_buffer::RecvBuffer;
@@ -26,9 +26,7 @@ pub(crate) struct Connection {
     pub(super) io: SocketId,
     pub(super) address: SocketAddr,
     /// The listener that accepted the connection.
-    pub(super) listener: SocketAddr,
-    /// The kind of that listener.
-    pub(super) kind: ListenerKind,
+    pub(super) listener: ListenerInfo,
     /// The TLS session, once its handshake is complete.
     pub(super) tls: Option<Arc<Facts>>,
     pub(super) codec: ServerCodec,
@@ -43,19 +41,18 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Returns a connection from the client at `address` that `listener`, of a `kind`, has accepted.
+    /// Returns a connection from the client at `address` that `listener` has accepted.
     pub(super) fn new(
         token: Token,
         io: SocketId,
-        (address, listener): (SocketAddr, SocketAddr),
-        kind: ListenerKind,
+        address: SocketAddr,
+        listener: ListenerInfo,
     ) -> Self {
         Self {
             token,
             io,
             address,
             listener,
-            kind,
             tls: None,
             codec: ServerCodec::new(),
             input: RecvBuffer::new(),

@@ -80,6 +80,9 @@ fn deliver_pending(
     let out = connection.output.bytes();
     out.reserve(meta.head.wire().len() + ADDED);
     out.extend_from_slice(meta.head.wire());
+    if let (Some(cookie), Err(_)) = (&meta.sticky, &meta.storing) {
+        HeadWriter::resume(out).field("Set-Cookie", cookie.as_bytes());
+    }
     end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
     let source = Source::Pending { reading, left: None };
     Next::Go(State::Transmit(Transmission { source, coding, ended: false }))

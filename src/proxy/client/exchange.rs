@@ -49,7 +49,7 @@ impl Exchange {
         self.upload.end(error, connection, cx);
         connection.timers.stop(ClientTimer::Auth);
         connection.timers.stop(ClientTimer::Join);
-        std::mem::replace(&mut self.state, State::Finish).release(connection.token, cx);
+        std::mem::replace(&mut self.state, State::Finish).release(connection, cx);
     }
 
     /// Responds with `error`: nothing of another response was written yet.

@@ -1,7 +1,6 @@
 //! Plans of fetches: stored responses to validate, one to serve if the origin fails, or one to
 //! complete.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::cache::Object;
@@ -9,6 +8,7 @@ use crate::http::cond::{self, Validators};
 use crate::http::{Method, Name, RequestHead};
 use crate::proxy::fetch::RangeFill;
 use crate::proxy::fetch::request::FetchRequest;
+use crate::proxy::observe::exchange_record::ExchangeRecord;
 
 use super::context::ClientCx;
 use super::query::Query;
@@ -56,21 +56,23 @@ impl FetchPlan {
         Self { validate: candidates(query, cx), fallback: None, fill: slices(query, cx) }
     }
 
-    /// Returns the fetch request for the query of a `client` with the request `head`.
+    /// Returns the fetch request for the query of a client with the request `head`.
     pub(super) fn fetch_request(
         self,
         query: Query,
         head: Arc<RequestHead>,
-        client: SocketAddr,
+        record: &ExchangeRecord,
     ) -> FetchRequest {
         FetchRequest {
             head,
             facts: query.facts,
             presented: query.presented,
             route: query.route,
+            origin: None,
             key: query.key,
-            client,
-            is_own: false,
+            client: record.client,
+            behind: record.behind,
+            user: record.user.clone(),
             validate: self.validate,
             fallback: self.fallback,
             fill: self.fill,

@@ -22,7 +22,8 @@ pub(super) fn ask_hook(
 ) -> Option<Next> {
     let shared = &mut *cx.shared;
     let hook = shared.hook.as_mut()?;
-    if !shared.settings.admits(connection.address.ip()) {
+    let service = shared.settings.service(connection.listener.service());
+    if !service.admits(connection.address.ip()) {
         return None;
     }
     let mut edit = RequestEdit::new(&mut exchange.request, &exchange.record, &shared.heads);

@@ -30,7 +30,7 @@ pub(super) fn lookup(
         Lookup::Again(query) => *query,
     };
     if cx.shared.settings.status_key {
-        exchange.cache_status.key = Some(Arc::clone(query.key.shared_uri()));
+        exchange.cache_status.key = Some(query.key.uri().into());
     }
     let found = match query.facts.upgrade.is_some() {
         true => Found::Miss(MissReason::Method),
@@ -43,7 +43,7 @@ pub(super) fn lookup(
             (FetchPlan::default(), Forwarded::Missing(MissReason::Uri))
         }
         Found::Hit(object, decision) => {
-            return serve(object, decision, query, exchange, connection, cx);
+            return serve(object, decision, query, exchange, cx);
         }
         Found::InFlight { fetch, unsent } => {
             if let Some(reading) = attach(fetch, &query, connection, cx) {
@@ -73,7 +73,6 @@ fn serve(
     decision: ServeDecision,
     query: Query,
     exchange: &mut Exchange,
-    connection: &Connection,
     cx: &mut ClientCx<'_>,
 ) -> Next {
     let fresh = decision == ServeDecision::Fresh;
@@ -84,7 +83,7 @@ fn serve(
     }
     let route = Arc::clone(&query.route);
     let plan = FetchPlan::served(&object);
-    let request = plan.fetch_request(query, Arc::clone(&exchange.request), connection.address);
+    let request = plan.fetch_request(query, Arc::clone(&exchange.request), &exchange.record);
     let request = FetchRequest { background: true, ..request };
     Fetch::begin(request, cx.reactor, cx.shared, cx.fetches);
     Next::Go(State::Deliver(Delivery::Stored { object, route }))
@@ -135,7 +134,7 @@ fn fetch(
     let token = connection.token;
     connection.binds_origins |= query.facts.authenticates_connection;
     let head = Arc::clone(&exchange.request);
-    let mut request = plan.fetch_request(query, head, connection.address);
+    let mut request = plan.fetch_request(query, head, &exchange.record);
     request.validate.retain(|object| cx.shared.may_reuse(&route, object.origin_address));
     request.upload = exchange.upload.begin(&exchange.request, token, cx.shared);
     request.bound_to = connection.binds_origins.then_some(token);

@@ -53,7 +53,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::proxy::mail::Mail;
-use crate::proxy::settings::listener::ListenerKind;
+use crate::proxy::observe::listener::{ListenerInfo, ListenerKind};
 use crate::proxy::shared::Shared;
 use crate::proxy::timers::ClientTimer;
 use crate::reactor::{Driven, Id, Reactor, SocketId};
@@ -79,19 +79,18 @@ impl Driven for Client {
 }
 
 impl Client {
-    /// Returns a connection from an address to a listener of a `kind` that was accepted at `began`. The
-    /// client has time `until` then to send a request.
+    /// Returns a connection from an address to a listener that was accepted at `began`. The client has time `until` then to send a request.
     pub(crate) fn new(
         id: Id<Self>,
         io: SocketId,
-        addresses: (SocketAddr, SocketAddr),
-        kind: ListenerKind,
+        address: SocketAddr,
+        listener: ListenerInfo,
         (began, until): (Instant, Instant),
     ) -> Self {
         let receive = Receive { head_began: None, idle_since: began, idle_until: Some(until) };
         Self {
-            connection: Connection::new(id.token(), io, addresses, kind),
-            phase: match kind {
+            connection: Connection::new(id.token(), io, address, listener),
+            phase: match listener.kind() {
                 ListenerKind::Tls => Phase::Greet(Greet { began, until }),
                 ListenerKind::Plain | ListenerKind::Redirect => Phase::Receive(receive),
             },

@@ -35,7 +35,7 @@ impl Query {
     ) -> Self {
         Self {
             facts: RequestFacts::of(request, tls, &cx.shared.settings),
-            key: cx.shared.cache.keys().key(&route.uri),
+            key: cx.shared.cache.keys().key_in(route.space, &route.uri),
             presented: cx.shared.present(request),
             route,
             failed_joins: 0,

@@ -6,9 +6,9 @@ use std::task::Poll;
 use crate::http::{ParseError, RequestHead, ServerEvent, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::listener::ListenerKind;
 use crate::proxy::observe::reason::Reason;
 use crate::proxy::routing::client_address::Behind;
-use crate::proxy::settings::listener::ListenerKind;
 use crate::proxy::timers::ClientTimer;
 use crate::time::Now;
 
@@ -99,8 +99,9 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
     let (peer, settings) = (connection.address, &cx.shared.settings);
     let mut record = ExchangeRecord::new(cx.reactor.now(), peer, connection.listener);
     record.tls.clone_from(&connection.tls);
-    record.behind = Behind::of(record.peer(), head.fields(), settings).client;
-    let mut persistence = Persistence::of(&head, settings.reverse.is_some());
+    let is_reverse = settings.service(connection.listener.service()).is_reverse();
+    record.behind = Behind::of(record.peer(), head.fields(), settings, is_reverse).client;
+    let mut persistence = Persistence::of(&head, is_reverse);
     persistence.keep_only_if(!cx.shared.draining);
     let challenge = cx.shared.identity.http_answer(&head).map(Box::from);
     let upload = if head.body_length().has_content() { Upload::Unread } else { Upload::Done };
@@ -116,8 +117,8 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
         upload,
         cache_status: CacheStatus::default(),
         auth_info: None,
-        hsts: settings.hsts.filter(|_| settings.reverse.is_some() && connection.tls.is_some()),
-        state: first_state(connection.kind, challenge),
+        hsts: settings.hsts.filter(|_| is_reverse && connection.tls.is_some()),
+        state: first_state(connection.listener.kind(), challenge),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Redirect: a request on a listener for plain HTTP is sent to `https`.
 
-use crate::http::{Authority, Method, Name, ParseError, RequestHead, Scheme};
+use crate::http::{Authority, Method, Name, ParseError, RequestHead, Scheme, Status};
 use crate::proxy::error::{ExchangeError, NotSupported};
 
 use super::connection::Connection;
@@ -23,7 +23,9 @@ pub(super) fn redirect(
     let Some(location) = secure_url(&exchange.request, port) else {
         return Next::fail(State::Redirect, ExchangeError::BadRequest(ParseError::MissingHost));
     };
-    exchange.respond(connection, cx, |out, _, context| respond::redirect(out, &location, context))
+    exchange.respond(connection, cx, |out, _, context| {
+        respond::redirect(out, Status::PERMANENT_REDIRECT, &location, context)
+    })
 }
 
 /// Returns the URL of the request under `https`; `None` if the request names no host.

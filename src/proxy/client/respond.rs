@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::http::{HeadWriter, Method, Name, RequestHead, Status, Version, date};
 use crate::proxy::error::{ErrorStatus, ExchangeError};
 use crate::proxy::hook::Response;
+use crate::proxy::settings::sites::site_route::FixedAnswer;
 use crate::proxy::transfer::send_buffer::TransferCoding;
 use crate::time::Now;
 
@@ -61,13 +62,13 @@ pub(super) fn error(
                 head.field(side.challenge(), value.as_bytes());
             });
         }
-        ExchangeError::TooManyFailures(left) => {
-            head.number("Retry-After", left.as_secs() + u64::from(left.subsec_nanos() > 0));
-        }
         _ if status == Status::METHOD_NOT_ALLOWED => {
             head.field("Allow", REVERSE_METHODS);
         }
         _ => {}
+    }
+    if let Some(left) = error.retry_after() {
+        head.number("Retry-After", left.as_secs() + u64::from(left.subsec_nanos() > 0));
     }
     let length = end(head, TEXT, text.as_bytes(), context);
     (status, length)
@@ -107,17 +108,34 @@ pub(super) fn challenge(
     (Status::OK, end(head, b"application/octet-stream", answer.as_bytes(), context))
 }
 
-/// Writes a redirection to `location`, which keeps the method (RFC 9110 §15.4.9).
+/// Writes a redirection to `location`.
 pub(super) fn redirect(
     out: &mut Vec<u8>,
+    status: Status,
     location: &str,
     context: ResponseContext<'_>,
 ) -> (Status, u64) {
-    let status = Status::PERMANENT_REDIRECT;
     let mut head = begin(out, status, context);
     head.field("Location", location.as_bytes());
     let text = format!("{} {}\n\n{location}\n", status, status.reason());
     (status, end(head, TEXT, text.as_bytes(), context))
+}
+
+/// Writes the response that a route of a site always gives.
+pub(super) fn fixed(
+    out: &mut Vec<u8>,
+    answer: &FixedAnswer,
+    context: ResponseContext<'_>,
+) -> (Status, u64) {
+    let mut head = begin(out, answer.status, context);
+    if answer.status.is_bodiless() {
+        return (answer.status, end_head(head, b"", context));
+    }
+    if !answer.media_type.is_empty() {
+        head.field("Content-Type", answer.media_type.as_bytes());
+    }
+    head.number("Content-Length", answer.content.len() as u64);
+    (answer.status, end_head(head, &answer.content, context))
 }
 
 /// Writes a response of the hook. A response without content by its status has no `Content-Length`

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::access::RuleDecision;
 use crate::cache::PurgeScope;
-use crate::proxy::error::ExchangeError;
+use crate::proxy::error::{ExchangeError, NotSupported};
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing;
 use crate::proxy::routing::decision::Routed;
-use crate::proxy::routing::route::Route;
+use crate::proxy::routing::route::{Origin, Route};
 
 use super::connection::Connection;
 use super::context::ClientCx;
@@ -40,8 +40,19 @@ pub(super) fn route(
         &cx.shared.origins.interfaces,
     ) {
         Err(error) => Next::fail(State::Route, error),
+        Ok(Routed::Redirect(status, location)) => {
+            exchange.respond(connection, cx, |out, _, context| {
+                respond::redirect(out, status, &location, context)
+            })
+        }
+        Ok(Routed::Answer(answer)) => {
+            let next = exchange
+                .respond(connection, cx, |out, _, context| respond::fixed(out, &answer, context));
+            exchange.record.tell_type(cx.shared.settings.log, answer.media_type.as_bytes());
+            next
+        }
         Ok(Routed::Here) => {
-            let forward = settings.reverse.is_none();
+            let forward = !settings.service(connection.listener.service()).is_reverse();
             exchange.respond(connection, cx, |out, request, context| {
                 respond::here(out, request, forward, context)
             })
@@ -51,24 +62,36 @@ pub(super) fn route(
             if purges && settings.may_purge(connection.address.ip()) {
                 return purge(&route.uri, exchange, connection, cx);
             }
-            let depends = route.decision.as_ref().is_some_and(RuleDecision::depends_on_address);
+            let depends = route.decision().is_some_and(RuleDecision::depends_on_address);
             let route = Arc::new(route);
-            Next::Go(match depends {
-                true => State::Resolve(connecting(route, connection, cx)),
-                false => State::Lookup(Lookup::First(route)),
+            Next::Go(match route.origin().filter(|_| depends).cloned() {
+                Some(origin) => State::Resolve(connecting(route, origin, connection, cx)),
+                None => State::Lookup(Lookup::First(route)),
             })
         }
         Ok(Routed::Tunnel(route)) => {
             exchange.record.outcome = Outcome::Tunnel;
-            Next::Go(State::Connect(connecting(Arc::new(route), connection, cx)))
+            let route = Arc::new(route);
+            let Some(origin) = route.origin().cloned() else {
+                return Next::fail(
+                    State::Route,
+                    ExchangeError::NotSupported(NotSupported::Connect),
+                );
+            };
+            Next::Go(State::Connect(connecting(route, origin, connection, cx)))
         }
     }
 }
 
-/// Returns a dial of the route, which has not begun.
-fn connecting(route: Arc<Route>, connection: &Connection, cx: &ClientCx<'_>) -> Connecting {
+/// Returns a dial of the route's origin, which has not begun.
+fn connecting(
+    route: Arc<Route>,
+    origin: Arc<Origin>,
+    connection: &Connection,
+    cx: &ClientCx<'_>,
+) -> Connecting {
     let (client, settings) = (Some(connection.address), &cx.shared.settings);
-    let dial = Dial::new(connection.token, Arc::clone(&route), client, settings, cx.now());
+    let dial = Dial::new(connection.token, origin, client, settings, cx.now());
     Connecting { route, dial: Box::new(dial) }
 }
 

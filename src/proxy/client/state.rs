@@ -10,8 +10,8 @@ use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::pending_response::ResponseMeta;
 use crate::proxy::transfer::representation::StreamedRepresentation;
 use crate::proxy::transfer::send_buffer::TransferCoding;
-use crate::reactor::Token;
 
+use super::connection::Connection;
 use super::context::ClientCx;
 use super::query::Query;
 use super::source::{Reading, Source};
@@ -158,11 +158,13 @@ impl State {
         }
     }
 
-    /// Releases everything that the state of the client `token` holds elsewhere: readers, dials and a
+    /// Releases everything that the state of `client` holds elsewhere: readers, dials and a
     /// password that is being verified.
-    pub(super) fn release(self, token: Token, cx: &mut ClientCx<'_>) {
+    pub(super) fn release(self, client: &Connection, cx: &mut ClientCx<'_>) {
         match self {
-            Self::Auth(Auth::Verifying(id)) => cx.shared.leave_verification(&id, token),
+            Self::Auth(Auth::Verifying(id)) => {
+                cx.shared.leave_verification(client.listener.service(), &id, client.token);
+            }
             Self::Resolve(mut connecting) | Self::Connect(mut connecting) => {
                 connecting.dial.cancel(cx.reactor, &mut cx.shared.origins);
             }

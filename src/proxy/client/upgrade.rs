@@ -1,14 +1,12 @@
 //! Tunnels made of a client connection and an origin connection.
 
-use std::sync::Arc;
-
 use crate::http::{HeadWriter, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::pending_response::FetchResult;
-use crate::proxy::tunnel::{Pipe, Tunnel};
+use crate::proxy::tunnel::{CheckedDestination, Pipe, Tunnel};
 use crate::reactor::Wake;
 
 use super::connection::Connection;
@@ -26,18 +24,19 @@ pub(super) struct OriginSide {
 /// Joins the client connection with an origin connection. The client receives `head` first; bytes that
 /// either side has sent already follow.
 pub(super) fn open_tunnel(
-    route: Arc<Route>,
+    route: &Route,
     origin: OriginSide,
     head: Vec<u8>,
     exchange: &Exchange,
     client: &mut Connection,
     cx: &mut ClientCx<'_>,
 ) {
-    let mut route = Arc::unwrap_or_clone(route);
-    let is_checked = route.decision.take().is_some();
+    let checked = route.origin().filter(|origin| origin.decision.is_some());
+    let checked =
+        checked.map(|origin| CheckedDestination { host: origin.host.clone(), port: origin.port });
     let mut record = exchange.record.clone();
     record.outcome = Outcome::Tunnel;
-    record.origin = Some(origin.connection.address);
+    record.origin = origin.connection.address;
     let from_client = std::mem::take(&mut client.input).into_rest();
     // Responses to earlier requests that still wait are sent before the head.
     let earlier = client.output.take_waiting();
@@ -49,8 +48,7 @@ pub(super) fn open_tunnel(
         origin: origin_io,
         up: Pipe::with(from_client),
         down: Pipe::with([earlier, head, origin.received].concat()),
-        route,
-        is_checked,
+        checked,
         checked_at_reload: None,
         record,
         moved_at: now,
@@ -84,7 +82,7 @@ pub(super) fn switch_protocols(
     exchange.auth_info.iter().for_each(|info| info.write_to(&mut head));
     head.end();
     open_tunnel(
-        wait.fetch.into_route(),
+        &wait.fetch.into_route(),
         OriginSide { connection, received },
         greeting,
         exchange,

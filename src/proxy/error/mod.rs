@@ -53,8 +53,9 @@ pub(crate) enum ExchangeError {
     DnsFailure(String),
     /// The host name was not resolved in time, with the reason if the client may know it.
     DnsTimeout(Option<String>),
-    /// No connection was established. `disclosed` is true if the client may know the address.
-    Connect { to: SocketAddr, disclosed: bool, kind: io::ErrorKind },
+    /// No connection was established, to an address or a socket in the file system. `disclosed` is true if
+    /// the client may know the address.
+    Connect { to: Option<SocketAddr>, disclosed: bool, kind: io::ErrorKind },
     /// No connection was established in time.
     ConnectTimeout,
     /// No TLS connection to the origin was established.
@@ -71,6 +72,14 @@ pub(crate) enum ExchangeError {
     UnaskedUpgrade,
     /// A resource of the proxy is exhausted.
     Overloaded,
+    /// No member of the group can be used, with the reasons.
+    NoMember(Arc<str>),
+    /// All members are at their bounds, and the queue for them is full.
+    QueueFull,
+    /// All members were at their bounds for too long.
+    QueueTimeout,
+    /// A member has failed, and the budget for further attempts is spent.
+    RetriesSpent,
     /// The request accepts only a stored response (`only-if-cached`, RFC 9111 §5.2.1.7), and there
     /// is none.
     OnlyIfCached,
@@ -87,6 +96,7 @@ pub(crate) enum Timeout {
     Origin,
     Tunnel,
     Drain,
+    Queue,
 }
 
 /// Kinds of requests that this proxy does not serve.
@@ -110,6 +120,10 @@ pub(crate) enum NotSupported {
     DotSegments,
     /// A path whose possible readings are protected differently.
     AmbiguousPath,
+    /// A host that no site serves.
+    UnknownSite,
+    /// A request for which the site has no route.
+    NoRoute,
 }
 
 /// The status of an error response, and its type in `Proxy-Status` (RFC 9209 §2.3).
@@ -176,6 +190,10 @@ impl ExchangeError {
             }
             Self::UnaskedUpgrade => (Status::BAD_GATEWAY, "http_upgrade_failed"),
             Self::Overloaded => (Status::SERVICE_UNAVAILABLE, "proxy_internal_error"),
+            Self::NoMember(_) => (Status::SERVICE_UNAVAILABLE, "destination_unavailable"),
+            Self::QueueFull | Self::QueueTimeout | Self::RetriesSpent => {
+                (Status::SERVICE_UNAVAILABLE, "connection_limit_reached")
+            }
             Self::OnlyIfCached => (Status::GATEWAY_TIMEOUT, "proxy_internal_response"),
         };
         ErrorStatus { status, kind }
@@ -219,6 +237,10 @@ impl ExchangeError {
             Self::TooManyInterims => "interims".into(),
             Self::UnaskedUpgrade => "upgrade".into(),
             Self::Overloaded => "overloaded".into(),
+            Self::NoMember(_) => "no-member".into(),
+            Self::QueueFull => "queue-full".into(),
+            Self::QueueTimeout => Timeout::Queue.word(),
+            Self::RetriesSpent => "retry-budget".into(),
             Self::OnlyIfCached => "only-if-cached".into(),
         }
     }
@@ -231,6 +253,7 @@ impl ExchangeError {
             Self::DnsTimeout(_) => Some(Timeout::Name),
             Self::ConnectTimeout => Some(Timeout::Connect),
             Self::OriginTimeout => Some(Timeout::Origin),
+            Self::QueueTimeout => Some(Timeout::Queue),
             _ => None,
         }
     }
@@ -288,7 +311,25 @@ impl ExchangeError {
                 | Self::OriginTimeout
                 | Self::BadResponse(_)
                 | Self::TooManyInterims
+                | Self::NoMember(_)
+                | Self::RetriesSpent
         )
+    }
+
+    /// Returns true if no connection to the origin was established.
+    pub(super) const fn is_connect_failure(&self) -> bool {
+        matches!(self, Self::Connect { .. } | Self::ConnectTimeout | Self::Tls(_))
+    }
+
+    /// Returns the time after which the client may try again, if the error passes by itself.
+    pub(super) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::TooManyFailures(left) => Some(*left),
+            Self::NoMember(_) | Self::QueueFull | Self::QueueTimeout | Self::RetriesSpent => {
+                Some(Duration::from_secs(1))
+            }
+            _ => None,
+        }
     }
 
     /// Returns true if the origin was asked, and failed to respond or sent an invalid response.
@@ -327,6 +368,7 @@ impl Timeout {
             Self::Origin => "origin",
             Self::Tunnel => "tunnel",
             Self::Drain => "drain",
+            Self::Queue => "queue",
         }
     }
 
@@ -345,7 +387,8 @@ impl NotSupported {
             }
             Self::Https | Self::Scheme => Status::NOT_IMPLEMENTED,
             Self::Connect => Status::METHOD_NOT_ALLOWED,
-            Self::Misdirected => Status::MISDIRECTED_REQUEST,
+            Self::Misdirected | Self::UnknownSite => Status::MISDIRECTED_REQUEST,
+            Self::NoRoute => Status::NOT_FOUND,
         }
     }
 
@@ -360,6 +403,8 @@ impl NotSupported {
             Self::Misdirected => "misdirected",
             Self::DotSegments => "dot-segments",
             Self::AmbiguousPath => "ambiguous-path",
+            Self::UnknownSite => "unknown-site",
+            Self::NoRoute => "no-route",
         }
     }
 }

@@ -27,7 +27,7 @@ impl fmt::Display for ExchangeError {
             }
             Self::DnsTimeout(why) => return write_dns_timeout(f, why.as_deref()),
             Self::Connect { to, disclosed, kind } => {
-                return write_connect_failure(f, disclosed.then_some(*to), *kind);
+                return write_connect_failure(f, to.filter(|_| *disclosed), *kind);
             }
             Self::Tls(problem) => return write_tls_problem(f, problem),
             Self::BadResponse(refusal) => {
@@ -68,6 +68,20 @@ impl fmt::Display for ExchangeError {
             }
             Self::UnaskedUpgrade => "the origin switched to a protocol that was not requested.",
             Self::Overloaded => "the proxy is overloaded; try again later.",
+            Self::NoMember(why) => {
+                return write!(
+                    f,
+                    "no origin can be used{}{why}.",
+                    if why.is_empty() { "" } else { ": " }
+                );
+            }
+            Self::QueueFull => {
+                "all origins are busy, and the queue for them is full; try again later."
+            }
+            Self::QueueTimeout => "all origins were busy for too long; try again later.",
+            Self::RetriesSpent => {
+                "an origin has failed, and others were tried too often of late (retry-budget)."
+            }
             Self::OnlyIfCached => {
                 "the request accepts only a stored response, and none can be used."
             }
@@ -155,6 +169,8 @@ const fn not_supported(unserved: NotSupported) -> &'static str {
             "the path has '..' segments, which could lead out of the prefix that is served; \
              send it without them."
         }
+        NotSupported::UnknownSite => "this server serves no site of that host (RFC 9110 §15.5.20).",
+        NotSupported::NoRoute => "the site has no route for this path and method.",
         NotSupported::AmbiguousPath => {
             "the path can be read in several ways that are protected differently; send it \
              without unnecessary escapes, '..', '//' and ';'."

@@ -21,7 +21,7 @@ use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing;
 use crate::proxy::routing::decision::Routed;
 use crate::proxy::routing::request_facts::RequestFacts;
-use crate::proxy::routing::route::Route;
+use crate::proxy::routing::route::{Origin, Route};
 use crate::proxy::shared::Shared;
 use crate::reactor::{Driven, Reactor, Token};
 use crate::time::Now;
@@ -48,8 +48,10 @@ pub struct Explanation {
 pub(super) struct Explainer {
     question: ExplainQuery,
     record: ExchangeRecord,
-    /// The request, its route and its name lookup, once it was read and routed.
-    asked: Option<(Arc<RequestHead>, Arc<Route>, Dial)>,
+    /// The request and its route, once it was read and routed.
+    asked: Option<(Arc<RequestHead>, Arc<Route>)>,
+    /// The origin and its name lookup, unless the route leads to a group.
+    origin: Option<(Arc<Origin>, Dial)>,
 }
 
 impl Explainer {
@@ -58,11 +60,12 @@ impl Explainer {
             question.listener.or_else(|| shared.origins.interfaces.listeners().first().copied());
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let client = SocketAddr::new(question.client, 0);
-        let mut record = ExchangeRecord::new(now, client, listener.unwrap_or(nowhere));
+        let listener = shared.listener_at(listener.unwrap_or(nowhere));
+        let mut record = ExchangeRecord::new(now, client, listener);
         let ExplainQuery { method, url, client, certificate, .. } = &question;
         record.tls = certificate.as_deref().map(|name| Arc::new(Facts::assumed(name)));
         record.trace = Some(vec![TraceEvent::Asked(method.clone(), url.clone(), *client)]);
-        Self { question, record, asked: None }
+        Self { question, record, asked: None, origin: None }
     }
 
     /// Continues as far as possible; `Pending` while addresses are looked up, for which the owner
@@ -79,18 +82,25 @@ impl Explainer {
             self.record.add(TraceEvent::Failed(error));
             return Poll::Ready(self.explanation());
         }
-        let Some((_, route, dial)) = &mut self.asked else {
+        let Some((_, route)) = &self.asked else {
             return Poll::Ready(self.explanation());
         };
+        let route = Arc::clone(route);
+        let Some((origin, dial)) = &mut self.origin else {
+            self.tell_group(&route, reactor.now(), shared);
+            self.record.add(TraceEvent::Allowed(Vec::new()));
+            self.look(&route, reactor.now(), shared);
+            return Poll::Ready(self.explanation());
+        };
+        let origin = Arc::clone(origin);
         let addresses = match self.question.addresses.as_slice() {
-            assumed @ [_, ..] if route.host.name().is_some() => Ok(assumed.into()),
+            assumed @ [_, ..] if origin.host.name().is_some() => Ok(assumed.into()),
             _ => match dial.all_addresses(reactor, &mut shared.origins) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(addresses) => addresses,
             },
         };
-        let route = Arc::clone(route);
-        match addresses.and_then(|addresses| self.check_addresses(&route, &addresses, shared)) {
+        match addresses.and_then(|addresses| self.check_addresses(&origin, &addresses, shared)) {
             Ok(to) => {
                 self.record.add(TraceEvent::Allowed(to));
                 self.look(&route, reactor.now(), shared);
@@ -102,12 +112,12 @@ impl Explainer {
 
     /// Returns the time at which the owner must drive it again, if it waits for addresses.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
-        self.asked.as_ref().map(|(_, _, dial)| dial.next_deadline())
+        self.origin.as_ref().map(|(_, dial)| dial.next_deadline())
     }
 
     /// Cancels the name lookup.
     pub(super) fn cancel(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
-        if let Some((_, _, dial)) = &mut self.asked {
+        if let Some((_, dial)) = &mut self.origin {
             dial.cancel(reactor, &mut shared.origins);
         }
     }
@@ -118,14 +128,16 @@ impl Explainer {
         let request = Arc::new(self.read(shared)?);
         if let Some(user) = &self.question.user {
             if let Some(authentication) = shared
-                .authentication
-                .as_ref()
+                .authentications
+                .get(&self.record.listener.service())
                 .filter(|authentication| !authentication.knows(user, path_of(&request)))
             {
                 return Err(ExchangeError::NoSuchUser(authentication.side()));
             }
             self.record.add(TraceEvent::Recognized(user.as_str().into()));
-        } else if let Some(authentication) = &shared.authentication {
+        } else if let Some(authentication) =
+            shared.authentications.get(&self.record.listener.service())
+        {
             authentication.check_user(None, path_of(&request))?;
         }
         let route = match routing::route(
@@ -135,15 +147,18 @@ impl Explainer {
             &shared.origins.interfaces,
         )? {
             Routed::Fetch(route) | Routed::Tunnel(route) => Arc::new(route),
-            Routed::Here => {
+            Routed::Here | Routed::Redirect(..) | Routed::Answer(_) => {
                 self.record.add(TraceEvent::Looked("answered by the proxy itself"));
                 self.record.add(TraceEvent::Allowed(Vec::new()));
                 return Ok(());
             }
         };
-        self.trace_rules(&request, &route, shared)?;
-        let dial = Dial::new(owner, Arc::clone(&route), None, &settings, now.mono);
-        self.asked = Some((request, route, dial));
+        if let Some(origin) = route.origin() {
+            self.trace_rules(&request, origin, shared)?;
+            let dial = Dial::new(owner, Arc::clone(origin), None, &settings, now.mono);
+            self.origin = Some((Arc::clone(origin), dial));
+        }
+        self.asked = Some((request, route));
         Ok(())
     }
 
@@ -166,15 +181,15 @@ impl Explainer {
     fn trace_rules(
         &mut self,
         request: &RequestHead,
-        route: &Route,
+        origin: &Origin,
         shared: &Shared,
     ) -> Result<(), ExchangeError> {
-        let Some(decision) = &route.decision else { return Ok(()) };
+        let Some(decision) = &origin.decision else { return Ok(()) };
         if decision.depends_on_address() {
-            let rules = decision.undecided(&route.host).take(MOST_SHOWN);
+            let rules = decision.undecided(&origin.host).take(MOST_SHOWN);
             rules.for_each(|rule| self.record.add(TraceEvent::Undecided(rule)));
         } else if decision.reported().is_none() {
-            let rule = self.rule_for(request, route, None, shared)?;
+            let rule = self.rule_for(request, origin, None, shared)?;
             self.record.add(TraceEvent::Decided(rule));
         }
         Ok(())
@@ -183,14 +198,14 @@ impl Explainer {
     fn rule_for(
         &self,
         request: &RequestHead,
-        route: &Route,
+        origin: &Origin,
         address: Option<IpAddr>,
         shared: &Shared,
     ) -> Result<Option<RuleRef>, ExchangeError> {
         let context = self.record.request_context(request);
         let interfaces = shared.origins.interfaces.known()?;
         let policy = &shared.settings.destinations;
-        Ok(policy.rule_for(&context, (&route.host, route.port), address, interfaces))
+        Ok(policy.rule_for(&context, (&origin.host, origin.port), address, interfaces))
     }
 
     /// Checks each address; returns those that may be dialled.
@@ -199,33 +214,33 @@ impl Explainer {
     /// Returns the first denial if all addresses are denied.
     fn check_addresses(
         &mut self,
-        route: &Route,
+        origin: &Origin,
         addresses: &[IpAddr],
         shared: &Shared,
     ) -> Result<Vec<SocketAddr>, ExchangeError> {
-        if matches!(route.host, Host::Name(_)) {
+        if matches!(origin.host, Host::Name(_)) {
             self.record.add(TraceEvent::Answered(addresses.to_vec()));
         }
-        let depends = route.decision.as_ref().is_some_and(RuleDecision::depends_on_address);
+        let depends = origin.decision.as_ref().is_some_and(RuleDecision::depends_on_address);
         let (mut allowed, mut denied) = (Vec::new(), None);
         for &address in addresses {
             let checked =
-                route.check_address(address, &shared.settings, &shared.origins.interfaces);
+                origin.check_address(address, &shared.settings, &shared.origins.interfaces);
             let class = AddressClass::of(address);
             match checked {
                 Ok(reported) => {
                     let is_reported = reported.is_some();
                     let rule = match (reported, &self.asked) {
                         (None, Some((request, ..))) if depends => {
-                            self.rule_for(request, route, Some(address), shared)?
+                            self.rule_for(request, origin, Some(address), shared)?
                         }
                         (reported, _) => reported,
                     };
                     let policy = &shared.settings.destinations;
-                    let exception = policy.exception_for(&route.host, address).cloned();
+                    let exception = policy.exception_for(&origin.host, address).cloned();
                     let permit = Permit { rule, reported: is_reported, exception };
                     self.record.add(TraceEvent::Checked(address, class, Ok(permit)));
-                    allowed.push(SocketAddr::new(address, route.port));
+                    allowed.push(SocketAddr::new(address, origin.port));
                 }
                 Err(ExchangeError::Denied(denial)) => {
                     self.record.add(TraceEvent::Checked(address, class, Err(denial.clone())));
@@ -240,6 +255,15 @@ impl Explainer {
         }
     }
 
+    /// Traces the group that the route leads to, and its members.
+    fn tell_group(&mut self, route: &Route, now: Now, shared: &Shared) {
+        let Some(settings) = route.group() else { return };
+        let groups = &shared.origins.groups;
+        let running = groups.find(&settings.name).and_then(|id| groups.get(id));
+        let members = running.map(|group| group.describe(now.mono)).unwrap_or_default();
+        self.record.add(TraceEvent::Grouped(Arc::clone(&settings.name), members));
+    }
+
     /// Traces the stored responses, and what the cache would do.
     fn look(&mut self, route: &Route, now: Now, shared: &mut Shared) {
         let Some((request, ..)) = &self.asked else { return };
@@ -247,8 +271,8 @@ impl Explainer {
             return self.record.add(TraceEvent::Looked("passed through a tunnel"));
         }
         let mut request = shared.present(request);
-        let key = shared.cache.keys().key(&route.uri);
-        self.record.add(TraceEvent::Keyed(Arc::clone(key.shared_uri())));
+        let key = shared.cache.keys().key_in(route.space, &route.uri);
+        self.record.add(TraceEvent::Keyed(key.uri().into()));
         for object in shared.cache.stored(&key).take(MOST_SHOWN) {
             let selected = object.selection.fits(&mut request);
             self.record.add(TraceEvent::Stored(Stored::of(object, selected, now.mono)));

@@ -2,45 +2,62 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
+use crate::proxy::error::ExchangeError;
 use crate::proxy::origin::Origins;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::pool::OriginConnection;
+use crate::proxy::routing::route::Origin;
 use crate::proxy::shared::Shared;
 
 use super::attempt::Attempt;
 use super::context::FetchCx;
-use super::request::FetchRequest;
+use super::place::take_place;
 use super::state::{Fetch, Retry, State};
 use super::step::Next;
 
 /// Takes an idle connection, or dials. A request that was lost on an idle connection is dialled for.
-pub(super) fn acquire(fetch: &mut Fetch, dial: Option<Box<Dial>>, cx: &mut FetchCx<'_>) -> Next {
-    if dial.is_none()
-        && fetch.retry == Retry::Available
-        && let Some(connection) = take_idle(&fetch.request, cx)
-    {
-        cx.reactor.set_owner(connection.io, fetch.token());
-        cx.shared.counters.reused += 1;
-        return connected(fetch, connection, cx);
-    }
-    let mut dial = dial.unwrap_or_else(|| Box::new(new_dial(fetch, cx)));
-    let Shared { origins, settings, counters, .. } = &mut *cx.shared;
-    match dial.drive(cx.reactor, origins, settings, &mut counters.origin_handshakes) {
-        Poll::Pending => Next::Park(State::Acquire(Some(dial))),
-        Poll::Ready(Err(error)) => Next::Fail(State::Acquire(Some(dial)), error),
-        Poll::Ready(Ok(connection)) => {
-            cx.shared.counters.dialled += 1;
-            connected(fetch, connection, cx)
-        }
+pub(super) fn acquire(
+    fetch: &mut Fetch,
+    mut dial: Option<Box<Dial>>,
+    cx: &mut FetchCx<'_>,
+) -> Next {
+    match connect(fetch, &mut dial, cx) {
+        Poll::Pending => Next::Park(State::Acquire(dial)),
+        Poll::Ready(Err(error)) => Next::Fail(State::Acquire(dial), error),
+        Poll::Ready(Ok(connection)) => connected(fetch, connection, cx),
     }
 }
 
-fn new_dial(fetch: &Fetch, cx: &FetchCx<'_>) -> Dial {
-    let FetchRequest { route, client, .. } = &fetch.request;
+fn connect(
+    fetch: &mut Fetch,
+    dial: &mut Option<Box<Dial>>,
+    cx: &mut FetchCx<'_>,
+) -> Poll<Result<OriginConnection, ExchangeError>> {
+    let origin = match (&fetch.request.origin, fetch.request.route.site()) {
+        (Some(origin), _) => Arc::clone(origin),
+        (None, _) => ready!(take_place(fetch, cx))?,
+    };
+    if dial.is_none()
+        && fetch.retry == Retry::Available
+        && let Some(connection) = take_idle(fetch, &origin, cx)
+    {
+        cx.reactor.set_owner(connection.io, fetch.token());
+        cx.shared.counters.reused += 1;
+        return Poll::Ready(Ok(connection));
+    }
+    let dial = dial.get_or_insert_with(|| Box::new(new_dial(fetch, origin, cx)));
+    let Shared { origins, settings, counters, .. } = &mut *cx.shared;
+    let connection =
+        ready!(dial.drive(cx.reactor, origins, settings, &mut counters.origin_handshakes))?;
+    cx.shared.counters.dialled += 1;
+    Poll::Ready(Ok(connection))
+}
+
+fn new_dial(fetch: &Fetch, origin: Arc<Origin>, cx: &FetchCx<'_>) -> Dial {
     let (settings, now) = (&cx.shared.settings, cx.reactor.now().mono);
-    Dial::new(fetch.token(), Arc::clone(route), Some(*client), settings, now)
+    Dial::new(fetch.token(), origin, Some(fetch.request.client), settings, now)
 }
 
 fn connected(fetch: &Fetch, connection: OriginConnection, cx: &FetchCx<'_>) -> Next {
@@ -50,12 +67,12 @@ fn connected(fetch: &Fetch, connection: OriginConnection, cx: &FetchCx<'_>) -> N
 
 /// Takes an idle connection to an address that this client may reach: the connection may have been
 /// opened for another client.
-fn take_idle(request: &FetchRequest, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
-    let route = &request.route;
+fn take_idle(fetch: &Fetch, origin: &Origin, cx: &mut FetchCx<'_>) -> Option<OriginConnection> {
     let Shared { origins, settings, .. } = &mut *cx.shared;
     let Origins { pool, interfaces, .. } = origins;
-    let allowed = |address: IpAddr| route.check_address(address, settings, interfaces).is_ok();
-    let taken = pool.take(&route.origin, request.bound_to, allowed, &settings.limits, cx.reactor);
+    let allowed = |address: IpAddr| origin.check_address(address, settings, interfaces).is_ok();
+    let bound_to = fetch.request.bound_to;
+    let taken = pool.take(&origin.key, bound_to, allowed, &settings.limits, cx.reactor);
     cx.shared.forget_doubtful();
     taken
 }

@@ -1,5 +1,6 @@
 //! The loop that drives a fetch from state to state, and its failure.
 
+use crate::balance::Outcome;
 use crate::cache::OriginFailure;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::timers::FetchTimer;
@@ -13,6 +14,7 @@ use super::context::FetchCx;
 use super::finish::{end, store_part};
 use super::gather::gather;
 use super::head::head;
+use super::retry::NoRetry;
 use super::send::send;
 use super::state::{Fetch, State};
 use super::step::Next;
@@ -39,8 +41,8 @@ impl Fetch {
                 }
                 Next::Fail(failed, error) => match self.retry(failed, &error, cx) {
                     Ok(again) => state = again,
-                    Err(failed) => {
-                        self.fail(failed, &error, cx);
+                    Err(NoRetry { state: failed, error: instead }) => {
+                        self.fail(*failed, instead.as_ref().unwrap_or(&error), cx);
                         return false;
                     }
                 },
@@ -125,6 +127,8 @@ impl Fetch {
         }
         self.response(&mut cx.shared.responses).fail(error.clone(), cx.reactor);
         cx.shared.account(self.response);
+        let outcome = error.is_origin_failure().then(|| Outcome::Failure(error.reason().into()));
+        self.leave_place(outcome, cx);
         self.release(state, cx);
     }
 
@@ -132,6 +136,7 @@ impl Fetch {
     pub(super) fn release(&mut self, state: State, cx: &mut FetchCx<'_>) {
         state.release(cx);
         cx.shared.memory.count(&mut self.held, 0);
+        self.leave_place(Some(Outcome::Success), cx);
         self.leave_upload(cx);
         cx.shared.release_response(self.response, cx.reactor);
     }

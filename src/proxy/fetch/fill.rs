@@ -32,7 +32,7 @@ pub(super) fn take_head(
     let Some(fill) = fetch.request.fill.clone() else { return Ok(None) };
     let Some(object) = &fill.object else { return Ok(None) };
     let is_published = fill.requests > 1;
-    let address = attempt.connection.address.ip();
+    let address = attempt.connection.address.map(|address| address.ip());
     if let Some(part) = fill.part_of(head, object).filter(|_| may_merge(object, address)) {
         if is_published {
             return Ok(Some(AfterHead::Content));
@@ -55,9 +55,10 @@ pub(super) fn take_head(
 }
 
 /// Returns true if bytes from `address` may be stored beside those of `object`.
-fn may_merge(object: &Object, address: IpAddr) -> bool {
-    let alone = object.no_merge || AddressClass::of(address).is_internal();
-    object.origin_address.is_none() || object.origin_address == Some(address) || !alone
+fn may_merge(object: &Object, address: Option<IpAddr>) -> bool {
+    let internal = address.is_some_and(|address| AddressClass::of(address).is_internal());
+    let alone = object.no_merge || internal;
+    object.origin_address.is_none() || object.origin_address == address || !alone
 }
 
 /// Publishes the response that the stored parts and the gaps make together. The first gap is being
@@ -76,12 +77,13 @@ fn begin(
     }
     let length = object.length();
     let meta = ResponseMeta {
+        sticky: None,
         status: Status::OK,
         head: object.head.clone(),
         body_length: BodyLength::Known(length),
         storing: storable,
         part: Some(Part { first: fill.first, end: fill.end, length }),
-        origin: Some(attempt.connection.address),
+        origin: attempt.connection.address,
     };
     publish(fetch, meta, cx);
     let stored = object.content.part(fill.first, fill.gap.0);

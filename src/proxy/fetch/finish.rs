@@ -35,13 +35,14 @@ fn return_connection(fetch: &Fetch, mut attempt: Box<Attempt>, cx: &mut FetchCx<
         suspect_origin(fetch, Some(fetch.request.key.clone()), cx);
     }
     let reusable = attempt.codec.is_reusable() && surplus.is_empty() && attempt.has_sent_request();
-    if !reusable || cx.shared.draining {
+    let Some(origin) = fetch.request.origin.as_ref().filter(|_| reusable && !cx.shared.draining)
+    else {
         return State::Content(attempt);
-    }
+    };
     let settings = Arc::clone(&cx.shared.settings);
     let returned = Returned {
         connection: attempt.connection,
-        origin: fetch.request.route.origin.clone(),
+        origin: origin.key.clone(),
         last: fetch.request.key.clone(),
         announced: attempt.codec.has_announced_content(),
     };
@@ -55,7 +56,8 @@ fn return_connection(fetch: &Fetch, mut attempt: Box<Attempt>, cx: &mut FetchCx<
 /// that is known.
 pub(super) fn suspect_origin(fetch: &Fetch, last: Option<CacheKey>, cx: &mut FetchCx<'_>) {
     let settings = Arc::clone(&cx.shared.settings);
-    cx.shared.origins.pool.suspect(&fetch.request.route.origin, last, &settings.limits, cx.reactor);
+    let Some(origin) = &fetch.request.origin else { return };
+    cx.shared.origins.pool.suspect(&origin.key, last, &settings.limits, cx.reactor);
     cx.shared.forget_doubtful();
 }
 

@@ -35,6 +35,10 @@ pub(super) fn head(fetch: &mut Fetch, mut attempt: Box<Attempt>, cx: &mut FetchC
     if head.status() == Status::REQUEST_TIMEOUT && fetch.may_retry(&attempt, cx) {
         return Next::Go(fetch.send_again(attempt, cx));
     }
+    let mut attempt = match fetch.retry_status(attempt, head.status(), cx) {
+        Ok(state) => return Next::Go(state),
+        Err(attempt) => attempt,
+    };
     match take_head(fetch, &mut attempt, &head, cx) {
         Ok(AfterHead::Content) => Next::Go(State::Content(attempt)),
         Ok(AfterHead::AskAgain) => Next::Go(fetch.ask_again(attempt, cx)),
@@ -122,11 +126,11 @@ fn take_interim(
 
 /// Remembers whether the origin speaks HTTP/1.0.
 fn remember_version(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
-    let (origin, now) = (&fetch.request.route.origin, cx.reactor.now().mono);
+    let (Some(origin), now) = (&fetch.request.origin, cx.reactor.now().mono) else { return };
     let ttl = cx.shared.settings.limits.old_origin_ttl;
     match head.version() {
-        Version::Http10 => cx.shared.old_origins.insert(origin, ttl, now),
-        Version::Http11 => cx.shared.old_origins.remove(origin),
+        Version::Http10 => cx.shared.old_origins.insert(&origin.key, ttl, now),
+        Version::Http11 => cx.shared.old_origins.remove(&origin.key),
     }
 }
 
@@ -165,7 +169,8 @@ fn take_head(
         body_length: head.body_length(),
         storing: storable(fetch, attempt, head, cx),
         part: None,
-        origin: Some(attempt.connection.address),
+        origin: attempt.connection.address,
+        sticky: fetch.sticky_cookie(cx),
     };
     match partial::of_the_whole(meta, fetch) {
         Some(meta) => {
@@ -193,7 +198,7 @@ fn storable(
     if !is_part && !cx.shared.cache.accepts_length(head.body_length().known().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
-    if rewrite_request::varies_by_hop(head.fields(), &cx.shared.settings) {
+    if rewrite_request::varies_by_hop(head.fields(), fetch.request.is_reverse()) {
         return Err(NotStored::VaryAll);
     }
     fetch.ask_cache(head.status(), head.fields(), attempt.sent_at, cx, |request, response| {

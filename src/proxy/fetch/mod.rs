@@ -40,6 +40,7 @@ mod finish;
 mod gather;
 mod head;
 mod partial;
+mod place;
 mod publish;
 mod range_fill;
 pub(super) mod request;

@@ -1,12 +1,12 @@
 //! Requests as clients hand them to a fetch.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use crate::cache::{CacheKey, Object, Presented};
 use crate::http::{BodyLength, RequestHead};
 use crate::proxy::routing::request_facts::RequestFacts;
-use crate::proxy::routing::route::Route;
+use crate::proxy::routing::route::{Origin, Route};
 use crate::proxy::transfer::body::Body;
 use crate::reactor::{Id, Token};
 
@@ -20,10 +20,14 @@ pub(crate) struct FetchRequest {
     /// The request as the cache compares it.
     pub(crate) presented: Presented,
     pub(crate) route: Arc<Route>,
+    /// The origin, once it is known: before the request is sent.
+    pub(crate) origin: Option<Arc<Origin>>,
     pub(crate) key: CacheKey,
     pub(crate) client: SocketAddr,
-    /// True if the proxy itself asks: the request is about no client.
-    pub(crate) is_own: bool,
+    /// The client's address behind trusted proxies.
+    pub(crate) behind: IpAddr,
+    /// The authenticated user.
+    pub(crate) user: Option<Arc<str>>,
     /// Stored responses to be validated: the origin may confirm one of them (304).
     pub(crate) validate: Vec<Arc<Object>>,
     /// A stale response to be served if the origin fails.
@@ -44,6 +48,17 @@ pub(crate) struct FetchRequest {
 }
 
 impl FetchRequest {
+    /// Returns true if a site of a reverse proxy forwards the request.
+    pub(super) fn is_reverse(&self) -> bool {
+        self.route.site().is_some()
+    }
+
+    /// Returns the `Host` that the origin gets.
+    pub(super) fn host_field(&self) -> &str {
+        let origin = self.origin.as_ref();
+        origin.map_or(self.route.authority(), |origin| self.route.host_field(origin))
+    }
+
     /// Returns true if the request's content is received completely before it is sent, because the
     /// origin does not understand chunks (RFC 9112 §6.1).
     pub(super) fn needs_gathering(&self) -> bool {

@@ -8,16 +8,32 @@ use super::context::FetchCx;
 use super::finish::suspect_origin;
 use super::state::{Fetch, Retry, State};
 
+/// A failed request that is not sent again.
+#[derive(Debug)]
+pub(super) struct NoRetry {
+    /// The state in which the fetch fails.
+    pub(super) state: Box<State>,
+    /// The error to report in place of the failure, if that says more.
+    pub(super) error: Option<ExchangeError>,
+}
+
+impl NoRetry {
+    pub(super) fn of(state: State) -> Self {
+        Self { state: Box::new(state), error: None }
+    }
+}
+
 impl Fetch {
-    /// Returns the state of a second attempt if the request was lost on a reused connection, and
-    /// otherwise the state in which the fetch fails.
+    /// Returns the state of a second attempt if the request was lost on a reused connection, or of an
+    /// attempt at another member of the group. Otherwise returns the state in which the fetch fails, with
+    /// another error if that says more.
     pub(super) fn retry(
         &mut self,
         state: State,
         error: &ExchangeError,
         cx: &mut FetchCx<'_>,
-    ) -> Result<State, State> {
-        let State::Head(attempt) = state else { return Err(state) };
+    ) -> Result<State, NoRetry> {
+        let State::Head(attempt) = state else { return self.fail_over(state, error, cx) };
         // The origin closed the idle connection, perhaps by an alert of TLS.
         let is_lost = matches!(error, ExchangeError::OriginGone | ExchangeError::Tls(_))
             && attempt.input.is_empty();
@@ -31,7 +47,7 @@ impl Fetch {
         if (is_lost || is_stray) && self.may_retry(&attempt, cx) {
             return Ok(self.send_again(attempt, cx));
         }
-        Err(State::Head(attempt))
+        self.fail_over(State::Head(attempt), error, cx)
     }
 
     /// Returns true if the request was sent on a reused connection, has no response, and may be
@@ -47,7 +63,7 @@ impl Fetch {
     }
 
     /// Returns false if the start of the request's content is not kept.
-    fn rewind_upload(&self, cx: &mut FetchCx<'_>) -> bool {
+    pub(super) fn rewind_upload(&self, cx: &mut FetchCx<'_>) -> bool {
         self.upload.is_none_or(|upload| upload.body(&mut cx.shared.uploads).rewind(upload.reader))
     }
 

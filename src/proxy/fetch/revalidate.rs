@@ -101,6 +101,10 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
     }
     let cache = &mut cx.shared.cache;
     cache.invalidate(&fetch.request.key, fetch.ticket);
+    let route = &fetch.request.route;
+    for space in route.spaces().filter(|space| *space != route.space) {
+        cache.invalidate(&cache.keys().key_in(space, &route.uri), fetch.ticket);
+    }
     let (base, origin) = (&*fetch.request.route.uri, fetch.request.route.root());
     for name in [Name::Location, Name::ContentLocation] {
         let value = head.fields().only(name).and_then(|value| std::str::from_utf8(value).ok());
@@ -108,8 +112,10 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
         let is_same_origin =
             |uri: &String| uri.strip_prefix(origin).is_some_and(|path| path.starts_with('/'));
         if let Some(uri) = named.filter(is_same_origin) {
-            let key = cache.keys().key(&uri.into());
-            cache.invalidate(&key, fetch.ticket);
+            let uri = Arc::from(uri);
+            for space in route.spaces() {
+                cache.invalidate(&cache.keys().key_in(space, &uri), fetch.ticket);
+            }
         }
     }
     let groups = cache::invalidated_groups(head.fields());

@@ -10,9 +10,13 @@ use crate::http::hop::{self, ConnectionOptions, max_forwards};
 use crate::http::{
     BodyLength, Field, Fields, HeadWriter, Method, Name, RequestHead, Version, claims,
 };
+use crate::proxy::address_text::AddressText;
+use crate::proxy::auth::path_of;
 use crate::proxy::observe::peer::Peer;
 use crate::proxy::routing::client_address::Behind;
 use crate::proxy::settings::Settings;
+use crate::proxy::settings::sites::field_edit::FieldEdits;
+use crate::proxy::settings::sites::template::Variable;
 use crate::tls::PeerCertificate;
 
 use super::request::FetchRequest;
@@ -22,11 +26,11 @@ pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &S
     let FetchRequest { head: request, route, validate, fill, .. } = fetch;
     let fields = request.fields();
     let peer = Peer { address: fetch.client.ip(), is_secure: fetch.facts.tls.is_some() };
-    let behind = Behind::of(peer, fields, settings);
+    let behind = Behind::of(peer, fields, settings, fetch.is_reverse());
     out.reserve(request.wire_length() + 256);
     let mut head = HeadWriter::request(out, request.method_name(), route.target());
     if !fields.has(Name::Host) {
-        head.field("Host", route.host_field().as_bytes());
+        head.field("Host", fetch.host_field().as_bytes());
     }
     forward_fields(&mut head, fetch, &behind, settings);
     if let Some(fill) = fill {
@@ -34,12 +38,13 @@ pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &S
         fill.object().into_iter().for_each(|object| only_of_the_same(&mut head, object));
     }
     ask_whether_still_valid(&mut head, validate);
-    if settings.reverse.is_some() && !fetch.is_own {
-        behind.write_to(&mut head, fields, route.host_field());
+    if fetch.is_reverse() {
+        behind.write_to(&mut head, fields, route.asked());
         certificate_of(fetch).into_iter().for_each(|certificate| tell(certificate, &mut head));
         // The name of this hop is in a line of its own, which a malformed list before it cannot hide.
         head.field("CDN-Loop", settings.via.as_bytes());
     }
+    add_fields(&mut head, fetch, &behind);
     head.via(request.version(), &settings.via);
     match fetch.gathered {
         Some(length) => _ = head.number("Content-Length", length),
@@ -64,15 +69,19 @@ fn forward_fields(
     behind: &Behind<'_>,
     settings: &Settings,
 ) {
-    let FetchRequest { head: request, route, validate, fill, .. } = fetch;
+    let FetchRequest { head: request, validate, fill, .. } = fetch;
     let ours = fetch.background || !validate.is_empty() || fill.is_some();
     // If a stored part is validated, the client's range is kept: the whole may be large.
     let whole = ours && validate.first().is_none_or(|object| object.content.is_whole());
     let hop = ConnectionOptions::of(request.version(), request.fields());
+    let edits = edits_of(fetch);
     for field in request.fields().iter() {
+        if edits.is_some_and(|edits| edits.drops(field.name)) {
+            continue;
+        }
         match field.id {
             Name::Host => {
-                head.field("Host", route.host_field().as_bytes());
+                head.field("Host", fetch.host_field().as_bytes());
             }
             Name::ContentLength => {
                 head.number("Content-Length", request.body_length().known().unwrap_or_default());
@@ -97,6 +106,30 @@ fn forward_fields(
                 head.copy(&field);
             }
         }
+    }
+}
+
+/// Returns the edits of requests by the route of the site.
+fn edits_of(fetch: &FetchRequest) -> Option<&FieldEdits> {
+    Some(&fetch.route.site()?.route.policy.request_fields).filter(|edits| !edits.is_empty())
+}
+
+/// Writes the fields that the route of the site sets and adds.
+fn add_fields(head: &mut HeadWriter<'_>, fetch: &FetchRequest, behind: &Behind<'_>) {
+    let Some(edits) = edits_of(fetch) else { return };
+    let (route, client) = (&fetch.route, AddressText::of(behind.client));
+    let path_and_query = fetch.head.path_and_query();
+    for line in edits.lines() {
+        let value = line.value.fill(|variable| match variable {
+            Variable::Client => client.as_str(),
+            Variable::Host => route.authority(),
+            Variable::Method => fetch.head.method_name(),
+            Variable::Path => path_of(&fetch.head),
+            Variable::Scheme => route.scheme().name(),
+            Variable::Uri => path_and_query,
+            Variable::User => fetch.user.as_deref().unwrap_or_default(),
+        });
+        head.field(&line.name, value.as_bytes());
     }
 }
 
@@ -174,8 +207,7 @@ fn only_of_the_same(head: &mut HeadWriter<'_>, object: &Object) {
 
 /// Returns true if a response was selected by fields that this proxy writes itself: `TE`, and in a
 /// reverse proxy the fields that describe the client, and `CDN-Loop`.
-pub(super) fn varies_by_hop(fields: &Fields, settings: &Settings) -> bool {
-    let reverse = settings.reverse.is_some();
+pub(super) fn varies_by_hop(fields: &Fields, reverse: bool) -> bool {
     fields.elements(Name::Vary).any(|name| match Name::from_bytes(name) {
         Name::Te => true,
         Name::CdnLoop => reverse,

@@ -6,8 +6,8 @@ use crate::http::hop::{self, ConnectionOptions};
 use crate::http::{
     Field, FieldNames, Fields, HeadWriter, Mapping, Name, ResponseHead, Status, date, push_via,
 };
-use crate::proxy::routing::route::Route;
 use crate::proxy::settings::Settings;
+use crate::proxy::settings::sites::field_edit::FieldEdits;
 use crate::time::Now;
 
 use super::request::FetchRequest;
@@ -20,10 +20,12 @@ pub(super) fn response_fields(
     settings: &Settings,
     now: Now,
 ) -> Fields {
-    let mapping = mapping_of(&request.route, request, settings);
+    let mapping = mapping_of(request);
+    let edits = request.route.site().map(|site| &site.route.policy.response_fields);
+    let edits = edits.filter(|edits| !edits.is_empty());
     // An origin that received no credentials, because this proxy verified them, cannot comment on
     // them.
-    let own_users = settings.reverse.is_some() && settings.auth.is_some();
+    let own_users = request.route.site().is_some_and(|site| site.has_users);
     let without_info = own_users && !request.head.fields().has(Name::Authorization);
     let (fields, status) = (response.fields(), response.status());
     let hop = ConnectionOptions::of(response.version(), fields);
@@ -35,11 +37,15 @@ pub(super) fn response_fields(
             Name::ContentLength if status.code() == 204 || status.is_interim() => {}
             Name::Other if without_info && field.is_named(b"Authentication-Info") => {}
             _ if hop.is_hop_by_hop(&field) => {}
+            _ if edits.is_some_and(|edits| edits.drops(field.name)) => {}
             _ => match mapping.as_ref().and_then(|mapping| mapped(&field, mapping)) {
                 Some(value) => out.copy(Field { value: &value, ..field }),
                 None => out.copy(field),
             },
         }
+    }
+    for line in edits.into_iter().flat_map(FieldEdits::lines) {
+        out.push(line.name.as_bytes(), line.value.as_str().as_bytes());
     }
     if response.is_coded() {
         // Content in a coding that this proxy cannot decode ends with the connection, for the
@@ -54,7 +60,7 @@ pub(super) fn response_fields(
     let mut via = Vec::with_capacity(settings.via.len() + 4);
     push_via(&mut via, response.version(), &settings.via);
     out.push(b"Via", &via);
-    if settings.reverse.is_none() && hop::asks_to_authenticate_connection(fields) {
+    if !request.is_reverse() && hop::asks_to_authenticate_connection(fields) {
         // Clients use such schemes through a proxy only if the proxy declares support (RFC 4559 §6).
         out.push(b"Proxy-Support", b"Session-Based-Authentication");
         out.push(b"Connection", b"Proxy-Support");
@@ -115,20 +121,17 @@ pub(super) fn updated_fields(stored: &Fields, not_modified: &Fields) -> Fields {
 
 /// Returns the mapping of the fields in which the origin names itself. `None` in a forward proxy, and
 /// for a request of the proxy itself.
-fn mapping_of<'a>(
-    route: &'a Route,
-    request: &FetchRequest,
-    settings: &'a Settings,
-) -> Option<Mapping<'a>> {
-    let origin = settings.reverse.as_ref().filter(|_| !request.is_own)?;
+fn mapping_of(request: &FetchRequest) -> Option<Mapping<'_>> {
+    let (route, origin) = (&request.route, request.origin.as_ref()?);
+    let forward = route.site()?.forward()?;
     Some(Mapping {
-        origin_scheme: origin.scheme,
+        origin_scheme: origin.key.scheme,
         origin_authority: &origin.authority,
-        origin_prefix: &origin.prefix,
+        origin_prefix: &forward.origin_prefix,
         public_scheme: route.scheme(),
         public_authority: route.authority(),
-        host_field: route.host_field(),
-        public_prefix: "",
+        host_field: request.host_field(),
+        public_prefix: &forward.public_prefix,
     })
 }
 

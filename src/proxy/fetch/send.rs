@@ -18,7 +18,9 @@ use super::upload::Upload;
 /// Writes the request's head, which the next state sends.
 pub(super) fn send(fetch: &mut Fetch, mut attempt: Box<Attempt>, cx: &mut FetchCx<'_>) -> Next {
     let now = cx.reactor.now().mono;
-    fetch.request.old_origin |= cx.shared.old_origins.contains(&fetch.request.route.origin, now);
+    let origin = fetch.request.origin.as_ref();
+    fetch.request.old_origin |=
+        origin.is_some_and(|origin| cx.shared.old_origins.contains(&origin.key, now));
     if let Some(upload) = fetch.upload.filter(|_| fetch.request.needs_gathering()) {
         return Next::Go(State::Gather(upload, Some(attempt)));
     }

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::balance::EndpointId;
 use crate::cache::{Object, OriginFailure, Presented, Response, Ticket};
 use crate::http::{BodyLength, Fields, Method, Status};
+use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::origin::dial::Dial;
+use crate::proxy::origin::groups::{Place, RunningGroup};
 use crate::proxy::shared::Shared;
 use crate::proxy::timers::{FetchTimer, FetchTimers};
 use crate::proxy::transfer::body::Retention;
@@ -35,6 +38,14 @@ pub(crate) struct Fetch {
     /// Interim responses received, of all attempts.
     pub(super) interims: Interims,
     pub(super) retry: Retry,
+    /// The group that the origin is a member of.
+    pub(super) group: Option<Id<RunningGroup>>,
+    /// The place taken at a member of the group.
+    pub(super) place: Option<Place>,
+    /// Members that have failed this request.
+    pub(super) tried: Vec<EndpointId>,
+    /// The failure of the last one.
+    pub(super) failure: Option<ExchangeError>,
     /// Set once the client was sent a 100 in place of the origin.
     pub(super) continue_sent: bool,
     pub(super) timers: FetchTimers,
@@ -91,7 +102,10 @@ impl Fetch {
     ) -> Id<PendingResponse> {
         shared.counters.fetches += 1;
         let now = reactor.now().mono;
-        request.old_origin = shared.old_origins.contains(&request.route.origin, now);
+        request.origin = request.route.origin().cloned();
+        let origin = request.origin.as_ref();
+        request.old_origin =
+            origin.is_some_and(|origin| shared.old_origins.contains(&origin.key, now));
         let id = fetches.insert_with(|id| {
             let response = pending_response(&request, id.token(), shared);
             let ticket = shared.cache.begin(&request.key, &mut request.presented, response, now);
@@ -109,12 +123,16 @@ impl Fetch {
                     Some(upload) => State::Gather(upload, None),
                     None => State::Acquire(None),
                 },
-                request,
                 upload,
                 ticket,
                 response,
                 interims: Interims::default(),
                 retry: Retry::Available,
+                group: None,
+                place: None,
+                tried: Vec::new(),
+                failure: None,
+                request,
                 continue_sent: false,
                 timers: FetchTimers::default(),
                 held: 0,

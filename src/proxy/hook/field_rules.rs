@@ -11,6 +11,19 @@ use super::error::{FieldRule, HookError};
 /// # Errors
 /// The rule against the edit.
 pub(super) fn check_edit(name: &str, request: &RequestHead) -> Result<(), HookError> {
+    check_name(name, &ConnectionOptions::of(request.version(), request.fields()))
+}
+
+/// Checks that the lines of all requests that are named `name` may be edited.
+///
+/// # Errors
+/// The rule against the edit.
+pub(crate) fn check_request_name(name: &str) -> Result<(), HookError> {
+    check_name(name, &ConnectionOptions::of(Version::Http11, &Fields::default()))
+}
+
+/// Checks that lines named `name` may be edited in requests with these connection `options`.
+fn check_name(name: &str, options: &ConnectionOptions<'_>) -> Result<(), HookError> {
     let field = field_of(name, b"")?;
     let rule = match field.id {
         Name::Host => Some(FieldRule::Host),
@@ -26,10 +39,7 @@ pub(super) fn check_edit(name: &str, request: &RequestHead) -> Result<(), HookEr
         | Name::XForwardedHost
         | Name::XForwardedProto => Some(FieldRule::Own),
         Name::Other if field.is_named(b"X-Forwarded-Port") => Some(FieldRule::Own),
-        _ => {
-            let hop = ConnectionOptions::of(request.version(), request.fields());
-            hop.is_hop_by_hop(&field).then_some(FieldRule::HopByHop)
-        }
+        _ => options.is_hop_by_hop(&field).then_some(FieldRule::HopByHop),
     };
     refuse(name, rule)
 }
@@ -48,7 +58,7 @@ pub(super) fn check_line(name: &str, value: &[u8], request: &RequestHead) -> Res
 ///
 /// # Errors
 /// The rule against the line.
-pub(super) fn check_response_line(name: &str, value: &[u8]) -> Result<(), HookError> {
+pub(crate) fn check_response_line(name: &str, value: &[u8]) -> Result<(), HookError> {
     let field = field_of(name, value)?;
     let rule = match field.id {
         Name::ContentLength | Name::TransferEncoding | Name::Trailer => Some(FieldRule::Framing),

@@ -2,7 +2,7 @@
 
 mod action;
 mod error;
-mod field_rules;
+pub(super) mod field_rules;
 mod finished;
 mod request_edit;
 mod response;

@@ -58,7 +58,7 @@ impl<'a> RequestEdit<'a> {
     /// Returns the address of the listener that accepted the connection.
     #[must_use]
     pub const fn listener(&self) -> SocketAddr {
-        self.record.listener
+        self.record.listener.address
     }
 
     /// Returns the name of the authenticated user.

@@ -22,6 +22,8 @@ pub(crate) struct Counters {
     pub(crate) fetches: u64,
     /// Connections to origins established.
     pub(crate) dialled: u64,
+    /// Attempts at another member of a group.
+    pub(crate) retries: u64,
     /// Connections reused from the pool.
     pub(crate) reused: u64,
     /// Connections closed to free their memory.

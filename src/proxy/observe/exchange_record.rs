@@ -10,6 +10,7 @@ use crate::proxy::error::ExchangeError;
 use crate::time::Now;
 use crate::tls::{Facts, PeerCertificate};
 
+use super::listener::ListenerInfo;
 use super::log_format::LogFormat;
 use super::outcome::{Forwarded, Outcome};
 use super::peer::Peer;
@@ -23,8 +24,8 @@ pub(crate) struct ExchangeRecord {
     pub(crate) client: SocketAddr,
     /// The client's address behind trusted proxies; the peer's if there are none.
     pub(crate) behind: IpAddr,
-    /// The address at which the client connected.
-    pub(crate) listener: SocketAddr,
+    /// The listener at which the client connected.
+    pub(crate) listener: ListenerInfo,
     /// The client's TLS session, if it has one.
     pub(crate) tls: Option<Arc<Facts>>,
     /// The authenticated user.
@@ -60,7 +61,7 @@ pub(crate) struct ExchangeRecord {
 }
 
 impl ExchangeRecord {
-    pub(crate) fn new(started: Now, client: SocketAddr, listener: SocketAddr) -> Self {
+    pub(crate) fn new(started: Now, client: SocketAddr, listener: ListenerInfo) -> Self {
         Self {
             started,
             client,
@@ -96,7 +97,7 @@ impl ExchangeRecord {
                 self.outcome = if error.is_denial() { Outcome::Denied } else { Outcome::Error };
                 self.reason = Some(error.clone().into());
                 if let ExchangeError::Connect { to, .. } = error {
-                    self.origin = Some(*to);
+                    self.origin = *to;
                 }
             }
             TraceEvent::Recognized(user) => self.user = Some(Arc::clone(user)),
@@ -152,7 +153,7 @@ impl ExchangeRecord {
             client: self.client.ip(),
             user: self.user.as_deref(),
             certificate: self.client_certificate().map(|certificate| certificate.names.as_slice()),
-            listener: Some(self.listener),
+            listener: Some(self.listener.address),
             method: request.method_name(),
             scheme: if secure { Scheme::Https } else { Scheme::Http },
         }

@@ -4,6 +4,7 @@ pub(super) mod access_log;
 pub(super) mod counters;
 pub(crate) mod exchange_record;
 pub(crate) mod handshakes;
+pub(crate) mod listener;
 pub(super) mod log_format;
 mod log_line;
 mod log_text;

@@ -15,6 +15,18 @@ use super::outcome::Outcome;
 #[derive(Clone, Debug)]
 pub struct Stats(Vec<Metric>);
 
+/// A member of a group of origins, as metrics show it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OriginGauge {
+    /// Group and URL.
+    pub(crate) name: String,
+    /// True if the member can be used.
+    pub(crate) is_up: bool,
+    pub(crate) in_flight: u64,
+    pub(crate) requests: u64,
+    pub(crate) failures: u64,
+}
+
 /// Current values that are not counted but read.
 #[derive(Clone, Debug)]
 pub(crate) struct Gauges {
@@ -34,6 +46,8 @@ pub(crate) struct Gauges {
     pub(crate) memory: usize,
     /// Days until each certificate of this server expires, by its first name.
     pub(crate) certificates: Vec<(String, u64)>,
+    /// Members of groups of origins.
+    pub(crate) origins: Vec<OriginGauge>,
 }
 
 impl Stats {
@@ -183,7 +197,46 @@ fn origins(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
         ),
         gauge("fetches", "Fetches from origins in flight.", whole(gauges.fetching)),
         gauge("pool_idle", "Idle connections to origins.", whole(gauges.pooled)),
+        counter(
+            "origin_retries_total",
+            "Requests that were sent to another member of a group of origins after a failure.",
+            counters.retries,
+        ),
+        gauges_of(
+            "origin_up",
+            "1 if a member of a group of origins can be used, else 0, by group and URL.",
+            "origin",
+            gauges.of_origins(|origin| u64::from(origin.is_up)),
+        ),
+        gauges_of(
+            "origin_requests_in_flight",
+            "Requests in flight at a member of a group of origins, by group and URL.",
+            "origin",
+            gauges.of_origins(|origin| origin.in_flight),
+        ),
+        labelled(
+            "origin_requests_total",
+            "Requests sent to a member of a group of origins, by group and URL.",
+            "origin",
+            gauges.of_origins(|origin| origin.requests),
+        ),
+        labelled(
+            "origin_failures_total",
+            "Requests that a member of a group of origins has failed, by group and URL.",
+            "origin",
+            gauges.of_origins(|origin| origin.failures),
+        ),
     ]
+}
+
+impl Gauges {
+    /// Returns the name and a value of each member of a group of origins.
+    fn of_origins(
+        &self,
+        value: impl Fn(&OriginGauge) -> u64,
+    ) -> impl Iterator<Item = (String, u64)> {
+        self.origins.iter().map(move |origin| (origin.name.clone(), value(origin)))
+    }
 }
 
 /// Returns the metrics of client connections.
@@ -355,6 +408,13 @@ mod tests {
             refused: 0,
             memory: 0,
             certificates: vec![("h.test".into(), 41)],
+            origins: vec![OriginGauge {
+                name: "app http://h.test:80".into(),
+                is_up: true,
+                in_flight: 1,
+                requests: 2,
+                failures: 3,
+            }],
         };
         let stats = Stats::of(&counters, &gauges, &LoopStats::default());
         let (people, json, prometheus) = (stats.to_string(), stats.json(), stats.prometheus());

@@ -29,6 +29,8 @@ pub(crate) enum TraceEvent {
     Reported(RuleRef),
     /// The normalized target URI.
     Routed(Arc<str>),
+    /// The group of origins, and its members with their states.
+    Grouped(Arc<str>, Vec<String>),
     /// The addresses to which the host name resolves.
     Answered(Vec<IpAddr>),
     /// An address, its class, and the permit or denial.
@@ -123,6 +125,7 @@ impl Display for TraceEvent {
             Self::Decided(None) => f.write_str("none matches; the default is to allow"),
             Self::Reported(rule) => write!(f, "{rule} would deny the request, but only reports"),
             Self::Routed(uri) => f.write_str(uri),
+            Self::Grouped(name, members) => write!(f, "{name}: {}", members.join("; ")),
             Self::Answered(addresses) => write!(f, "{}", joined(addresses)),
             Self::Checked(address, class, Err(denial)) => {
                 write!(f, "{address} is {class}: denied; {denial}")
@@ -164,6 +167,7 @@ impl TraceEvent {
             Self::Read(..) => "host",
             Self::Undecided(_) | Self::Decided(_) | Self::Reported(_) => "rule",
             Self::Routed(_) => "target",
+            Self::Grouped(..) => "origin",
             Self::Answered(_) => "answer",
             Self::Checked(..) => "address",
             Self::Allowed(_) | Self::Failed(_) => "verdict",
@@ -191,6 +195,7 @@ impl TraceEvent {
             Self::Decided(None) => object.text("fits", "none"),
             Self::Reported(rule) => object.rule(rule).text("fits", "reported"),
             Self::Routed(uri) => object.text("uri", uri),
+            Self::Grouped(name, members) => object.text("group", name).list("members", members),
             Self::Answered(addresses) => object.list("addresses", addresses),
             Self::Checked(address, class, checked) => {
                 let object = object.display("address", address).display("class", class);

@@ -5,16 +5,18 @@
 //! checked and added when they arrive.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use std::time::Instant;
 
 use crate::access::{Host, RuleRef};
+use crate::balance::OriginAddress;
 use crate::dns::{Addresses, NameError};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::handshakes::Handshakes;
-use crate::proxy::routing::route::Route;
+use crate::proxy::routing::route::Origin;
 use crate::proxy::settings::Settings;
 use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_families, is_exhaustion};
 
@@ -26,7 +28,7 @@ use super::pool::OriginConnection;
 #[derive(Debug)]
 pub(crate) struct Dial {
     owner: Token,
-    route: Arc<Route>,
+    origin: Arc<Origin>,
     /// The client that the name lookup is charged to, if clients share lookups.
     share: Option<IpAddr>,
     deadline: Instant,
@@ -46,14 +48,14 @@ impl Dial {
     /// Creates a dial on behalf of `client`, or of the operator if that is `None`.
     pub(crate) fn new(
         owner: Token,
-        route: Arc<Route>,
+        origin: Arc<Origin>,
         client: Option<SocketAddr>,
         settings: &Settings,
         now: Instant,
     ) -> Self {
         Self {
             owner,
-            route,
+            origin,
             share: client.and_then(|client| settings.share_of(client.ip())),
             deadline: now + settings.limits.connect_timeout,
             connector: None,
@@ -78,7 +80,7 @@ impl Dial {
             if self.handshake.is_none() {
                 let connection = ready!(self.connect(reactor, origins, settings)?);
                 let until = self.handshake_deadline(reactor.now().mono, settings);
-                self.handshake = Handshake::begin(connection, &self.route, until, reactor)?;
+                self.handshake = Handshake::begin(connection, &self.origin, until, reactor)?;
                 if self.handshake.is_none() {
                     return Poll::Ready(Ok(connection));
                 }
@@ -89,7 +91,8 @@ impl Dial {
             self.handshake = None;
             match done {
                 Ok(connection) => return Poll::Ready(Ok(connection)),
-                Err(failure) if failure.is_of_address && self.rejects(address) => {}
+                Err(failure)
+                    if failure.is_of_address && address.is_some_and(|it| self.rejects(it)) => {}
                 Err(failure) => return Poll::Ready(Err(failure.error)),
             }
         }
@@ -113,6 +116,9 @@ impl Dial {
         origins: &mut Origins,
         settings: &Settings,
     ) -> Poll<Result<OriginConnection, ExchangeError>> {
+        if let Some(OriginAddress::Local(path)) = &self.origin.address {
+            return self.connect_local(&Arc::clone(path), reactor);
+        }
         if !self.complete {
             ready!(self.take_addresses(reactor, origins, settings))?;
         }
@@ -125,7 +131,7 @@ impl Dial {
         Poll::Ready(match connected {
             Ok((io, address)) => {
                 self.complete = true; // no further addresses are waited for
-                Ok(OriginConnection::new(io, address, now))
+                Ok(OriginConnection::new(io, Some(address), now))
             }
             Err(ConnectError::TimedOut) => Err(ExchangeError::ConnectTimeout),
             Err(ConnectError::Failed(_, error)) if is_exhaustion(&error) => {
@@ -139,11 +145,28 @@ impl Dial {
             // The operator has chosen the origin of a reverse proxy; clients are not told its
             // address.
             Err(ConnectError::Failed(to, error)) => {
-                let (disclosed, kind) = (self.route.decision.is_some(), error.kind());
-                Err(ExchangeError::Connect { to, disclosed, kind })
+                let (disclosed, kind) = (self.origin.decision.is_some(), error.kind());
+                Err(ExchangeError::Connect { to: Some(to), disclosed, kind })
             }
             Err(ConnectError::NoAddress) => Err(ExchangeError::DnsFailure("no address".into())),
         })
+    }
+
+    /// Connects to a socket in the file system, which takes a connection at once or refuses it.
+    fn connect_local(
+        &self,
+        path: &Path,
+        reactor: &mut Reactor<Mail>,
+    ) -> Poll<Result<OriginConnection, ExchangeError>> {
+        let failed =
+            |kind| Poll::Ready(Err(ExchangeError::Connect { to: None, disclosed: false, kind }));
+        match reactor.connect_local(path, self.owner) {
+            Ok(io) => {
+                let connection = OriginConnection::new(io, None, reactor.now().mono);
+                Poll::Ready(Ok(connection))
+            }
+            Err(error) => failed(error.kind()),
+        }
     }
 
     /// Hands the known and allowed addresses to the connector. `Pending` while there is none; an
@@ -236,7 +259,11 @@ impl Dial {
         reactor: &mut Reactor<Mail>,
         origins: &mut Origins,
     ) -> Poll<Result<Addresses, ExchangeError>> {
-        let name = match &self.route.host {
+        if let Some(OriginAddress::Tcp(address)) = &self.origin.address {
+            let list = [address.ip()].into();
+            return Poll::Ready(Ok(Addresses { list, complete: true }));
+        }
+        let name = match &self.origin.host {
             Host::Address(address) => {
                 let list = [*address].into();
                 return Poll::Ready(Ok(Addresses { list, complete: true }));
@@ -250,7 +277,7 @@ impl Dial {
             return if late { Poll::Ready(Err(timeout)) } else { Poll::Pending };
         };
         // Clients of a reverse proxy are not told about name servers, either.
-        let disclosed = self.route.decision.is_some();
+        let disclosed = self.origin.decision.is_some();
         Poll::Ready(answer.map_err(|error| match error {
             NameError::Overloaded => ExchangeError::Overloaded,
             NameError::TimedOut(why) => ExchangeError::DnsTimeout(disclosed.then_some(why)),
@@ -268,7 +295,7 @@ impl Dial {
 
     /// Returns true if the owner may wait for the addresses of `name`.
     pub(crate) fn looks_up(&self, name: &str) -> bool {
-        self.route.host.name().is_some_and(|host| host == name)
+        self.origin.address.is_none() && self.origin.host.name().is_some_and(|host| host == name)
     }
 
     /// Cancels the lookup and all connection attempts.
@@ -284,7 +311,7 @@ impl Dial {
 
     /// Stops waiting for addresses.
     fn leave_name(&self, origins: &mut Origins) {
-        if let Host::Name(name) = &self.route.host {
+        if let (Host::Name(name), None) = (&self.origin.host, &self.origin.address) {
             origins.names.leave(name, self.owner);
         }
     }
@@ -303,9 +330,9 @@ impl Dial {
         let mut denial = None;
         let mut allowed = Vec::with_capacity(addresses.len());
         for &address in addresses {
-            match self.route.check_address(address, settings, &origins.interfaces) {
+            match self.origin.check_address(address, settings, &origins.interfaces) {
                 Ok(rule) => {
-                    allowed.push(SocketAddr::new(address, self.route.port));
+                    allowed.push(SocketAddr::new(address, self.origin.port));
                     self.reported = self.reported.take().or(rule);
                 }
                 Err(denied) => {

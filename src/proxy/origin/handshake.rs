@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::handshakes::Handshakes;
-use crate::proxy::routing::route::Route;
+use crate::proxy::routing::route::Origin;
 use crate::reactor::Reactor;
 use crate::tls::{Problem, Session};
 
@@ -31,18 +31,18 @@ pub(super) struct HandshakeFailure {
 }
 
 impl Handshake {
-    /// Begins the handshake that `route` wants on a new connection; `None` if it wants none.
+    /// Begins the handshake that `origin` wants on a new connection; `None` if it wants none.
     ///
     /// # Errors
     /// Returns the problem if the host is no name that a certificate can have.
     pub(super) fn begin(
         connection: OriginConnection,
-        route: &Route,
+        origin: &Origin,
         until: Instant,
         reactor: &mut Reactor<Mail>,
     ) -> Result<Option<Self>, ExchangeError> {
-        let Some(tls) = &route.tls else { return Ok(None) };
-        match tls.layer(&route.host.to_string()) {
+        let Some(tls) = &origin.tls else { return Ok(None) };
+        match tls.layer(&origin.host.to_string()) {
             Ok(layer) => reactor.secure(connection.io, Box::new(layer)),
             Err(error) => {
                 reactor.close(connection.io);

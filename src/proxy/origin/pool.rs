@@ -20,7 +20,8 @@ const MAX_SUSPECTS: usize = 1024;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OriginConnection {
     pub(crate) io: SocketId,
-    pub(crate) address: SocketAddr,
+    /// The origin's address; `None` for a socket in the file system.
+    pub(crate) address: Option<SocketAddr>,
     pub(super) opened: Instant,
     /// True if the connection has carried a request before.
     pub(crate) reused: bool,
@@ -31,7 +32,7 @@ pub(crate) struct OriginConnection {
 
 impl OriginConnection {
     /// Wraps a connection that was opened `now`.
-    pub(super) const fn new(io: SocketId, address: SocketAddr, now: Instant) -> Self {
+    pub(super) const fn new(io: SocketId, address: Option<SocketAddr>, now: Instant) -> Self {
         Self { io, address, opened: now, reused: false, bound_to: None }
     }
 }
@@ -148,7 +149,7 @@ impl Pool {
                 connection.bound_to == owner
                     && (!polled || idle.polls < polls)
                     && (idle.rested..idle.until).contains(&now)
-                    && allowed(connection.address.ip())
+                    && connection.address.is_none_or(|address| allowed(address.ip()))
             })
         };
         let mut newest_of = |owner| {

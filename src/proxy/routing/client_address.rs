@@ -31,9 +31,10 @@ pub(crate) struct Behind<'a> {
 }
 
 impl<'a> Behind<'a> {
-    /// Determines the client of a request with `fields` that `peer` has sent.
-    pub(crate) fn of(peer: Peer, fields: &'a Fields, settings: &Settings) -> Self {
-        let trusted = settings.reverse.is_some() && settings.trusts(peer.address);
+    /// Determines the client of a request with `fields` that `peer` has sent, to a `reverse` proxy or to
+    /// a forward proxy, which trusts no other.
+    pub(crate) fn of(peer: Peer, fields: &'a Fields, settings: &Settings, reverse: bool) -> Self {
+        let trusted = reverse && settings.trusts(peer.address);
         let alone = Self {
             client: peer.address,
             https: peer.is_secure,
@@ -240,11 +241,9 @@ fn push(out: &mut Vec<u8>, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proxy::settings::origin::ReverseOrigin;
 
     fn settings(trusted: &[&str]) -> Settings {
         let mut settings = Settings::forward("gate");
-        settings.reverse = Some(ReverseOrigin::parse("http://127.0.0.1").unwrap());
         settings.trusted_proxies = trusted.iter().map(|text| text.parse().unwrap()).collect();
         settings
     }
@@ -263,13 +262,13 @@ mod tests {
 
     fn behind(trusted: &[&str], lines: &[(&str, &str)]) -> String {
         let fields = fields(lines);
-        Behind::of(peer(), &fields, &settings(trusted)).client.to_string()
+        Behind::of(peer(), &fields, &settings(trusted), true).client.to_string()
     }
 
     /// Returns the fields that the origin gets if a trusted peer sends `lines`.
     fn told(lines: &[(&str, &str)]) -> Vec<String> {
         let (fields, mut out) = (fields(lines), Vec::new());
-        let behind = Behind::of(peer(), &fields, &settings(&["10.0.0.0/24"]));
+        let behind = Behind::of(peer(), &fields, &settings(&["10.0.0.0/24"]), true);
         behind.write_to(&mut HeadWriter::resume(&mut out), &fields, "h.test");
         let text = String::from_utf8(out).unwrap();
         let value = |line: &str| line.split_once(": ").unwrap().1.to_owned();
@@ -371,7 +370,7 @@ mod tests {
         ] {
             let (fields, mut out) = (fields(lines), Vec::new());
             let front = Peer { is_secure: secure, ..peer() };
-            let behind = Behind::of(front, &fields, &settings(&["10.0.0.0/24"]));
+            let behind = Behind::of(front, &fields, &settings(&["10.0.0.0/24"]), true);
             behind.write_to(&mut HeadWriter::resume(&mut out), &fields, host);
             let text = String::from_utf8(out).unwrap();
             let [scheme, public, port] = expected;

@@ -1,5 +1,10 @@
 //! Decisions about a request: a route, a tunnel or an answer.
 
+use std::sync::Arc;
+
+use crate::http::Status;
+use crate::proxy::settings::sites::site_route::FixedAnswer;
+
 use super::route::Route;
 
 /// Decision about a request.
@@ -12,4 +17,8 @@ pub(crate) enum Routed {
     /// Answer here: OPTIONS or TRACE whose `Max-Forwards` is 0 (RFC 9110 §7.6.2), or `OPTIONS *` to
     /// a forward proxy.
     Here,
+    /// Redirect the client, by the route of a site.
+    Redirect(Status, String),
+    /// Answer by the route of a site.
+    Answer(Arc<FixedAnswer>),
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::access::Host;
+use crate::cache::Space;
 use crate::http::{Form, Method, RequestHead, Scheme};
 use crate::proxy::error::{ExchangeError, NotSupported};
 use crate::proxy::observe::exchange_record::ExchangeRecord;
@@ -13,7 +14,7 @@ use crate::proxy::settings::origin::authority_text;
 use super::decision::Routed;
 use super::interface_cache::InterfaceCache;
 use super::origin_key::OriginKey;
-use super::route::{Route, target_uri};
+use super::route::{Destination, HostField, Origin, Route, target_uri};
 
 pub(super) fn forward(
     request: &RequestHead,
@@ -51,20 +52,28 @@ pub(super) fn forward(
         target_uri(scheme, &text, request.path_and_query())
     };
     record.add(TraceEvent::Routed(Arc::clone(&uri)));
-    let route = Route {
-        target: asks_about_all(request).then(|| "*".to_owned()),
-        host_field: None,
-        origin: OriginKey {
+    let authority: Arc<str> = text.into();
+    let origin = Origin {
+        key: OriginKey {
             scheme,
             profile: origin_tls.as_ref().map(|tls| tls.profile(&host.to_string())),
-            authority: text.into(),
+            authority: Arc::clone(&authority),
         },
+        authority,
         tls: origin_tls,
         host,
         port,
+        decision: Some(decision),
+        address: None,
+    };
+    let route = Route {
+        to: Destination::Origin(Arc::new(origin)),
+        target: asks_about_all(request).then(|| "*".to_owned()),
+        host_field: HostField::Asked,
+        asked: None,
         uri,
         authority: span,
-        decision: Some(decision),
+        space: Space(0),
     };
     Ok(if connect { Routed::Tunnel(route) } else { Routed::Fetch(route) })
 }

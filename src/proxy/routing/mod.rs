@@ -10,20 +10,16 @@ pub(super) mod request_facts;
 mod reverse;
 pub(super) mod route;
 
-use std::sync::Arc;
-
 use crate::http::hop::max_forwards;
 use crate::http::{Method, RequestHead, hop};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
-use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::settings::Settings;
 
-use client_address::Behind;
 use decision::Routed;
 use forward::forward;
 use interface_cache::InterfaceCache;
-use reverse::to_origin;
+use reverse::to_site;
 
 /// Routes a request, and records the decisions. `interfaces` has the addresses of this machine.
 ///
@@ -36,25 +32,21 @@ pub(super) fn route(
     interfaces: &InterfaceCache,
 ) -> Result<Routed, ExchangeError> {
     let client = record.client.ip();
-    if !settings.admits(client) {
+    let service = settings.service(record.listener.service());
+    if !service.admits(client) {
         return Err(ExchangeError::ClientDenied(client.to_canonical()));
     }
     let fields = request.fields();
     if hop::is_loop(fields, &settings.via)
-        || (settings.reverse.is_some() && hop::is_cdn_loop(fields, &settings.via))
+        || (service.is_reverse() && hop::is_cdn_loop(fields, &settings.via))
     {
         return Err(ExchangeError::Loop);
     }
     if has_arrived(request) {
         return Ok(Routed::Here);
     }
-    match &settings.reverse {
-        Some(origin) => {
-            let behind = Behind::of(record.peer(), request.fields(), settings);
-            let route = to_origin(request, origin, settings.origin_tls.clone(), &behind)?;
-            record.add(TraceEvent::Routed(Arc::clone(&route.uri)));
-            Ok(Routed::Fetch(route))
-        }
+    match &service.sites {
+        Some(sites) => to_site(request, record, settings, sites),
         None => forward(request, record, settings, interfaces),
     }
 }

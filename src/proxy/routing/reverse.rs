@@ -4,74 +4,185 @@ use std::sync::Arc;
 
 use crate::auth;
 use crate::http::{Authority, Form, Method, Name, RequestHead, Scheme};
+use crate::proxy::address_text::AddressText;
 use crate::proxy::auth::path_of;
 use crate::proxy::error::{ExchangeError, NotSupported};
-use crate::proxy::settings::origin::ReverseOrigin;
+use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::trace_event::TraceEvent;
+use crate::proxy::settings::Settings;
+use crate::proxy::settings::sites::host_policy::HostPolicy;
+use crate::proxy::settings::sites::path_pattern;
+use crate::proxy::settings::sites::site_route::{Forward, Redirect, RouteAction, SiteRoute};
+use crate::proxy::settings::sites::site_routes::Permitted;
+use crate::proxy::settings::sites::template::Variable;
+use crate::proxy::settings::sites::{Site, Sites};
 
 use super::client_address::Behind;
-use super::origin_key::OriginKey;
-use super::route::{Route, target_uri};
-use crate::tls::OriginTls;
+use super::decision::Routed;
+use super::route::{Destination, HostField, Route, SiteRef, target_uri};
 
-/// Routes a request to the origin of a reverse proxy. The client's `Host` is kept, and the origin's
-/// prefix put before the path. The target URI has the scheme and host that a trusted proxy reports,
-/// since the client knows the resource by those.
-pub(super) fn to_origin(
+/// Routes a request to a site, and by a route of the site. The target URI has the scheme and host that
+/// a trusted proxy reports, since the client knows the resource by those.
+///
+/// # Errors
+/// Returns the refusal, with 421 for a host that no site serves.
+pub(super) fn to_site(
     request: &RequestHead,
-    origin: &ReverseOrigin,
-    origin_tls: Option<Arc<OriginTls>>,
-    behind: &Behind<'_>,
-) -> Result<Route, ExchangeError> {
+    record: &mut ExchangeRecord,
+    settings: &Settings,
+    sites: &Sites,
+) -> Result<Routed, ExchangeError> {
+    let service = settings.service(record.listener.service());
+    let behind = Behind::of(record.peer(), request.fields(), settings, true);
+    check_target(request, &behind)?;
+    let names = Names::of(request, &behind);
+    let site = sites.find(&names.host);
+    let site = site.ok_or(ExchangeError::NotSupported(NotSupported::UnknownSite))?;
+    let path = path_of(request);
+    check_client(site, path, &behind)?;
+    let route = site.routes.find(path, request);
+    let route = route.ok_or(ExchangeError::NotSupported(NotSupported::NoRoute))?;
+    if depends_on_path(site, route) && auth::climbs(path) {
+        return Err(ExchangeError::NotSupported(NotSupported::DotSegments));
+    }
+    let forward = match &route.action {
+        RouteAction::Forward(forward) => forward,
+        RouteAction::Redirect(redirect) => {
+            let location = location(redirect, request, record, &names);
+            return Ok(Routed::Redirect(redirect.status, location));
+        }
+        RouteAction::Answer(answer) => return Ok(Routed::Answer(Arc::clone(answer))),
+    };
+    let known = names.public.as_deref().or(names.asked.as_deref());
+    let authority = known.unwrap_or_else(|| forward.group.authority());
+    let (uri, span) = target_uri(names.scheme, authority, request.path_and_query());
+    record.add(TraceEvent::Routed(Arc::clone(&uri)));
+    let host_field = match &forward.host {
+        HostPolicy::Preserve => HostField::Asked,
+        HostPolicy::Origin => HostField::OfOrigin,
+        HostPolicy::Fixed(host) => HostField::Text(host.to_string()),
+    };
+    Ok(Routed::Fetch(Route {
+        target: target(request, forward, &uri[span.end..]),
+        to: Destination::Site(SiteRef {
+            route: Arc::clone(route),
+            space: site.space,
+            has_users: service.auth.is_some(),
+        }),
+        host_field,
+        asked: names.asked.filter(|_| names.public.is_some()),
+        uri,
+        authority: span,
+        space: site.space_of(route),
+    }))
+}
+
+/// Refuses targets that a reverse proxy does not serve.
+fn check_target(request: &RequestHead, behind: &Behind<'_>) -> Result<(), ExchangeError> {
     if request.method() == Method::Connect {
         return Err(ExchangeError::NotSupported(NotSupported::Connect));
     }
-    let origin_tls = origin_tls.filter(|_| origin.scheme == Scheme::Https);
-    if origin.scheme == Scheme::Https && origin_tls.is_none() {
-        return Err(ExchangeError::NotSupported(NotSupported::Https));
+    if request.form() != Form::Absolute {
+        return Ok(());
     }
-    if request.form() == Form::Absolute {
-        let used = match Scheme::named(request.scheme()) {
-            Some(Scheme::Http) => behind.scheme_here() == Scheme::Http,
-            Some(Scheme::Https) => behind.https,
-            None => false,
-        };
-        if !used {
-            return Err(ExchangeError::NotSupported(NotSupported::Misdirected));
+    let is_used = match Scheme::named(request.scheme()) {
+        Some(Scheme::Http) => behind.scheme_here() == Scheme::Http,
+        Some(Scheme::Https) => behind.https,
+        None => false,
+    };
+    match is_used {
+        true => Ok(()),
+        false => Err(ExchangeError::NotSupported(NotSupported::Misdirected)),
+    }
+}
+
+/// Refuses clients that may not use the route of a path, in whatever way an origin reads the path.
+fn check_client(site: &Site, path: &str, behind: &Behind<'_>) -> Result<(), ExchangeError> {
+    let client = behind.client.to_canonical();
+    match site.routes.permitted(path) {
+        Permitted::All => Ok(()),
+        Permitted::Only(ranges) if ranges.iter().any(|range| range.contains(client)) => Ok(()),
+        Permitted::Only(_) => Err(ExchangeError::ClientDenied(client)),
+        Permitted::Unclear => Err(ExchangeError::NotSupported(NotSupported::AmbiguousPath)),
+    }
+}
+
+/// Returns true if a path that climbs by `..` could lead elsewhere than the route is for.
+fn depends_on_path(site: &Site, route: &SiteRoute) -> bool {
+    let maps = |forward: &Forward| forward.public_prefix != forward.origin_prefix;
+    !site.routes.is_uniform() || route.forward().is_some_and(maps)
+}
+
+/// Names by which a request asks for a resource.
+struct Names {
+    /// The scheme by which the client asked.
+    scheme: Scheme,
+    /// The host that decides about the site, in lower case and without its port; may be empty.
+    host: String,
+    /// Host and port by which this proxy was asked, without the default port.
+    asked: Option<String>,
+    /// Host and port by which the client asked, if a trusted proxy reports them.
+    public: Option<String>,
+}
+
+impl Names {
+    fn of(request: &RequestHead, behind: &Behind<'_>) -> Self {
+        let authority = |value| Authority::parse(value).ok();
+        let asked =
+            request.authority().or_else(|| request.fields().get(Name::Host).and_then(authority));
+        let scheme = if behind.https { Scheme::Https } else { Scheme::Http };
+        let host = behind.host.or(asked).map(|authority| authority.host.to_ascii_lowercase());
+        Self {
+            scheme,
+            host: host.unwrap_or_default(),
+            asked: asked.map(|asked| normalized(&asked, behind.scheme_here().default_port())),
+            public: behind.host.map(|public| normalized(&public, scheme.default_port())),
         }
     }
-    if !origin.prefix.is_empty() && auth::climbs(path_of(request)) {
-        return Err(ExchangeError::NotSupported(NotSupported::DotSegments));
+}
+
+/// Returns the target for the origin, unless that is path and query of the URI.
+fn target(request: &RequestHead, forward: &Forward, path_and_query: &str) -> Option<String> {
+    if request.form() == Form::Asterisk {
+        return Some("*".to_owned());
     }
-    let authority = |value| Authority::parse(value).ok();
-    let asked =
-        request.authority().or_else(|| request.fields().get(Name::Host).and_then(authority));
-    let host = asked.map_or_else(
-        || origin.authority.to_string(),
-        |asked| normalized(&asked, behind.scheme_here().default_port()),
-    );
-    let scheme = if behind.https { Scheme::Https } else { Scheme::Http };
-    let public = behind.host.map(|public| normalized(&public, scheme.default_port()));
-    let (uri, span) =
-        target_uri(scheme, public.as_deref().unwrap_or(&host), request.path_and_query());
-    let target = match request.form() {
-        Form::Asterisk => Some("*".to_owned()),
-        _ if origin.prefix.is_empty() => None,
-        _ => Some([origin.prefix.as_str(), &uri[span.end..]].concat()),
+    if forward.public_prefix == forward.origin_prefix {
+        return None;
+    }
+    let (path, query) =
+        path_and_query.split_at(path_and_query.find('?').unwrap_or(path_and_query.len()));
+    // The route was found by the path in its normal form (RFC 3986 §6.2.2.2).
+    let below = match path.strip_prefix(&*forward.public_prefix) {
+        Some(below) => below.into(),
+        None => path_pattern::normalized(path)
+            .strip_prefix(&*forward.public_prefix)
+            .unwrap_or(path)
+            .to_owned(),
     };
-    Ok(Route {
-        origin: OriginKey {
-            scheme: origin.scheme,
-            profile: origin_tls.as_ref().map(|tls| tls.profile(&origin.host.to_string())),
-            authority: Arc::clone(&origin.authority),
-        },
-        tls: origin_tls,
-        host: origin.host.clone(),
-        port: origin.port,
-        target,
-        host_field: public.map(|_| host),
-        uri,
-        authority: span,
-        decision: None,
+    let slash = if below.starts_with('/') { "" } else { "/" };
+    Some([&forward.origin_prefix, slash, &below, query].concat())
+}
+
+/// Returns the URL of a redirection.
+fn location(
+    redirect: &Redirect,
+    request: &RequestHead,
+    record: &ExchangeRecord,
+    names: &Names,
+) -> String {
+    let client = AddressText::of(record.behind);
+    let path_and_query = match request.path_and_query() {
+        "" => "/",
+        uri => uri,
+    };
+    redirect.location.fill(|variable| match variable {
+        Variable::Client => client.as_str(),
+        Variable::Host => names.public.as_deref().or(names.asked.as_deref()).unwrap_or_default(),
+        Variable::Method => request.method_name(),
+        Variable::Path => path_of(request),
+        Variable::Scheme => names.scheme.name(),
+        Variable::Uri => path_and_query,
+        Variable::User => record.user.as_deref().unwrap_or_default(),
     })
 }
 

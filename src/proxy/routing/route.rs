@@ -1,14 +1,18 @@
 //! Routes of requests to their origins.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Range;
 use std::sync::Arc;
 
 use crate::access::{Host, RuleDecision, RuleRef};
+use crate::balance::OriginAddress;
+use crate::cache::Space;
 use crate::http::Scheme;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::settings::Settings;
-use crate::proxy::settings::origin::ReverseOrigin;
+use crate::proxy::settings::group::OriginGroup;
+use crate::proxy::settings::origin::{OriginPlace, OriginUrl};
+use crate::proxy::settings::sites::site_route::{Forward, SiteRoute};
 use crate::tls::OriginTls;
 
 use super::interface_cache::InterfaceCache;
@@ -17,24 +21,135 @@ use super::origin_key::OriginKey;
 /// The destination of a request, and the target and host to send there.
 #[derive(Clone, Debug)]
 pub(crate) struct Route {
-    /// The host to look up, check and dial.
-    pub(crate) host: Host,
-    pub(crate) port: u16,
-    pub(crate) origin: OriginKey,
-    /// TLS towards the origin, of the settings that have made the profile in `origin`: a reload changes
-    /// nothing about a request that is under way.
-    pub(crate) tls: Option<Arc<OriginTls>>,
+    pub(crate) to: Destination,
     /// The normalized target URI, for the cache key and the log; for CONNECT, host and port.
     pub(crate) uri: Arc<str>,
     /// Range of the authority in `uri`; path and query follow it.
     pub(super) authority: Range<usize>,
     /// The target sent to the origin, unless that is path and query of `uri`.
     pub(super) target: Option<String>,
-    /// The `Host` sent to the origin, unless that is the authority of `uri`.
-    pub(super) host_field: Option<String>,
-    /// The rules that decide about addresses; none for a reverse proxy, whose operator has chosen
-    /// the origin.
+    pub(super) host_field: HostField,
+    /// The `Host` by which this proxy was asked, unless that is the authority of `uri`.
+    pub(super) asked: Option<String>,
+    /// Part of the cache that the response belongs to.
+    pub(crate) space: Space,
+}
+
+/// The `Host` that an origin gets.
+#[derive(Clone, Debug)]
+pub(super) enum HostField {
+    /// That by which this proxy was asked.
+    Asked,
+    /// The authority of the origin's URL.
+    OfOrigin,
+    /// This one.
+    Text(String),
+}
+
+/// The place where a request is sent.
+#[derive(Clone, Debug)]
+pub(crate) enum Destination {
+    /// One origin.
+    Origin(Arc<Origin>),
+    /// A member of the group of a site's route.
+    Site(SiteRef),
+}
+
+/// The route of a site that takes a request, and forwards it.
+#[derive(Clone, Debug)]
+pub(crate) struct SiteRef {
+    pub(crate) route: Arc<SiteRoute>,
+    /// Part of the cache for the site's routes that no field selects.
+    pub(super) space: Space,
+    /// True if the service of the site authenticates users, whose credentials origins do not get.
+    pub(crate) has_users: bool,
+}
+
+impl SiteRef {
+    /// Returns the origins of the route, and the requests that they get.
+    pub(crate) fn forward(&self) -> Option<&Forward> {
+        self.route.forward()
+    }
+}
+
+/// An origin, as it is looked up, checked and dialled.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    /// The host to look up, check and dial.
+    pub(crate) host: Host,
+    pub(crate) port: u16,
+    pub(crate) key: OriginKey,
+    /// TLS towards the origin, of the settings that have made the profile in `key`: a reload changes
+    /// nothing about a request that is under way.
+    pub(crate) tls: Option<Arc<OriginTls>>,
+    /// The rules that decide about addresses; none for origins that the operator has chosen.
     pub(crate) decision: Option<RuleDecision>,
+    /// Host and port as URLs have them.
+    pub(crate) authority: Arc<str>,
+    /// The only address to dial, without a look-up: that of a member of a group.
+    pub(crate) address: Option<OriginAddress>,
+}
+
+impl Origin {
+    /// Returns the origin that a URL of the operator names, with `tls` if the URL needs it. No rule is
+    /// asked about it.
+    ///
+    /// # Errors
+    /// Returns the reason if TLS is needed and there is none.
+    pub(crate) fn of(url: &OriginUrl, tls: Option<&Arc<OriginTls>>) -> Result<Self, String> {
+        let tls = tls.filter(|_| url.scheme == Scheme::Https).cloned();
+        if url.scheme == Scheme::Https && tls.is_none() {
+            return Err(format!("{url} needs TLS, for which there are no settings"));
+        }
+        let (host, port, address) = match &url.place {
+            OriginPlace::Host(host, port) => (host.clone(), *port, None),
+            OriginPlace::Local(path) => {
+                let host = Host::Name(url.authority.to_string());
+                (host, 0, Some(OriginAddress::Local(Arc::clone(path))))
+            }
+        };
+        let profile = tls.as_ref().map(|tls| tls.profile(&host.to_string()));
+        let authority = match &url.place {
+            OriginPlace::Host(..) => Arc::clone(&url.authority),
+            OriginPlace::Local(_) => Arc::clone(url.text()),
+        };
+        let key = OriginKey { scheme: url.scheme, profile, authority };
+        let authority = Arc::clone(&url.authority);
+        Ok(Self { host, port, key, tls, decision: None, authority, address })
+    }
+
+    /// Returns the address of the origin, if it is known without a look-up.
+    pub(crate) fn known_address(&self) -> Option<OriginAddress> {
+        let literal = || match &self.host {
+            Host::Address(ip) => Some(OriginAddress::Tcp(SocketAddr::new(*ip, self.port))),
+            Host::Name(_) => None,
+        };
+        self.address.clone().or_else(literal)
+    }
+
+    /// Returns the same origin at one address, whose connections are no other's.
+    pub(crate) fn at(&self, address: OriginAddress) -> Self {
+        let authority = format!("{} at {address}", self.key.authority);
+        let key = OriginKey { authority: authority.into(), ..self.key.clone() };
+        Self { key, address: Some(address), ..self.clone() }
+    }
+
+    /// Checks that an address of the host may be dialled by the rules of `settings`, given the
+    /// addresses of this machine. Returns the report rule that would have denied the address.
+    ///
+    /// # Errors
+    /// Returns the denial.
+    pub(crate) fn check_address(
+        &self,
+        address: IpAddr,
+        settings: &Settings,
+        interfaces: &InterfaceCache,
+    ) -> Result<Option<RuleRef>, ExchangeError> {
+        let Some(decision) = &self.decision else { return Ok(None) };
+        let checked =
+            settings.destinations.check_address(decision, &self.host, address, interfaces.known()?);
+        checked.map_err(ExchangeError::Denied)
+    }
 }
 
 impl Route {
@@ -47,27 +162,51 @@ impl Route {
     pub(crate) fn own(url: &str, settings: &Settings) -> Result<Self, String> {
         let start = url.find("://").map_or(0, |at| at + "://".len());
         let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
-        let origin = ReverseOrigin::parse(&url[..end])?;
-        let tls = settings.own_tls.clone().filter(|_| origin.scheme == Scheme::Https);
-        if origin.scheme == Scheme::Https && tls.is_none() {
-            return Err(format!("{url} needs TLS, for which there are no settings"));
-        }
+        let origin: OriginUrl = url[..end].parse()?;
         let (uri, authority) = target_uri(origin.scheme, &origin.authority, &url[end..]);
+        let to = Destination::Origin(Arc::new(Origin::of(&origin, settings.own_tls.as_ref())?));
         Ok(Self {
-            origin: OriginKey {
-                scheme: origin.scheme,
-                profile: tls.as_ref().map(|tls| tls.profile(&origin.host.to_string())),
-                authority: origin.authority,
-            },
-            tls,
-            host: origin.host,
-            port: origin.port,
-            target: None,
-            host_field: None,
+            to,
             uri,
             authority,
-            decision: None,
+            target: None,
+            host_field: HostField::Asked,
+            asked: None,
+            space: Space(0),
         })
+    }
+
+    /// Returns the origin, unless a member of a group has to be chosen.
+    pub(crate) const fn origin(&self) -> Option<&Arc<Origin>> {
+        match &self.to {
+            Destination::Origin(origin) => Some(origin),
+            Destination::Site(_) => None,
+        }
+    }
+
+    /// Returns the route of the site that takes the request; `None` for a forward proxy.
+    pub(crate) const fn site(&self) -> Option<&SiteRef> {
+        match &self.to {
+            Destination::Origin(_) => None,
+            Destination::Site(site) => Some(site),
+        }
+    }
+
+    /// Returns the group that the route of a site leads to.
+    pub(crate) fn group(&self) -> Option<&Arc<OriginGroup>> {
+        Some(&self.site()?.forward()?.group)
+    }
+
+    /// Returns the rules that decide about addresses, if there are any.
+    pub(crate) fn decision(&self) -> Option<&RuleDecision> {
+        self.origin()?.decision.as_ref()
+    }
+
+    /// Returns the parts of the cache that may have responses for the same resource: its own, and that of
+    /// the site.
+    pub(crate) fn spaces(&self) -> impl Iterator<Item = Space> + use<> {
+        let of_site = self.site().map(|site| site.space).filter(|space| *space != self.space);
+        [Some(self.space), of_site].into_iter().flatten()
     }
 
     /// Returns the scheme of the target URI; `Http` for CONNECT.
@@ -91,26 +230,18 @@ impl Route {
         self.target.as_deref().unwrap_or_else(|| &self.uri[self.authority.end..])
     }
 
-    /// Checks that an address of the host may be dialled by the rules of `settings`, given the
-    /// addresses of this machine. Returns the report rule that would have denied the address.
-    ///
-    /// # Errors
-    /// Returns the denial.
-    pub(crate) fn check_address(
-        &self,
-        address: IpAddr,
-        settings: &Settings,
-        interfaces: &InterfaceCache,
-    ) -> Result<Option<RuleRef>, ExchangeError> {
-        let Some(decision) = &self.decision else { return Ok(None) };
-        let checked =
-            settings.destinations.check_address(decision, &self.host, address, interfaces.known()?);
-        checked.map_err(ExchangeError::Denied)
+    /// Returns the `Host` by which this proxy was asked.
+    pub(crate) fn asked(&self) -> &str {
+        self.asked.as_deref().unwrap_or_else(|| self.authority())
     }
 
-    /// Returns the `Host` sent to the origin.
-    pub(crate) fn host_field(&self) -> &str {
-        self.host_field.as_deref().unwrap_or_else(|| self.authority())
+    /// Returns the `Host` sent to `origin`.
+    pub(crate) fn host_field<'a>(&'a self, origin: &'a Origin) -> &'a str {
+        match &self.host_field {
+            HostField::Asked => self.asked(),
+            HostField::OfOrigin => &origin.authority,
+            HostField::Text(text) => text,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::acme::{ChallengeKind, ExternalAccount, Identifier, check_directory};
 
-use super::origin::ReverseOrigin;
+use super::origin::OriginUrl;
 
 /// Certificates to obtain from a CA by ACME (RFC 8555), and how.
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl AcmeSettings {
     /// Returns the ports of the directories.
     pub(super) fn ports(&self) -> impl Iterator<Item = u16> {
         let urls = self.directories.iter().chain(&self.staging);
-        urls.filter_map(|url| origin_of(url).ok()).map(|origin| origin.port)
+        urls.filter_map(|url| origin_of(url).ok()).filter_map(|origin| origin.port())
     }
 
     /// Checks the URL of a directory.
@@ -44,8 +44,8 @@ impl AcmeSettings {
 ///
 /// # Errors
 /// Returns the reason if the URL has none.
-fn origin_of(url: &str) -> Result<ReverseOrigin, String> {
+fn origin_of(url: &str) -> Result<OriginUrl, String> {
     let start = url.find("://").map_or(0, |at| at + "://".len());
     let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
-    ReverseOrigin::parse(&url[..end])
+    url[..end].parse()
 }

@@ -2,29 +2,33 @@
 
 pub(crate) mod acme;
 pub(super) mod auth;
+pub(crate) mod group;
 pub(super) mod limits;
-pub(crate) mod listener;
 pub(crate) mod origin;
+pub(crate) mod service;
+pub(crate) mod sites;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::{Cidr, DestinationPolicy};
 use crate::auth::client_network;
-use crate::cache::{Eviction, FreshnessRule, KeyRules, RequestRules};
+use crate::cache::{Eviction, FreshnessRule, KeyRules, RequestRules, Space};
 use crate::dns;
 use crate::http::Name;
 use crate::http::hop::Protocol;
+use crate::proxy::observe::listener::ServiceId;
 use crate::proxy::observe::log_format::LogFormat;
 use crate::reactor::NameSources;
 use crate::tls::{OriginTls, ServerTls};
 
 use acme::AcmeSettings;
-use auth::AuthRules;
+use group::OriginGroup;
 use limits::Limits;
-use origin::ReverseOrigin;
+use origin::OriginUrl;
+use service::Service;
 
 /// The settings of a proxy.
 #[derive(Clone, Debug)]
@@ -40,18 +44,17 @@ pub struct Settings {
     pub name_sources: NameSources,
     /// Destinations that a forward proxy allows.
     pub destinations: DestinationPolicy,
-    /// Clients that may use the proxy, beside this machine. If empty, a reverse proxy serves all.
-    pub clients: Vec<Cidr>,
-    /// Authentication rules; without, no client has to authenticate.
-    pub auth: Option<AuthRules>,
+    /// What listeners serve that have no service of their own.
+    pub service: Service,
+    /// The services of listeners that have one of their own. A reload changes none into that of another
+    /// listener: their order is that of the listeners.
+    pub services: Vec<Service>,
     /// Clients that may purge with the method `PURGE`. From other clients it is an unknown method.
     pub purgers: Vec<Cidr>,
     /// Proxies whose `X-Forwarded-*` and `Forwarded` a reverse proxy trusts.
     pub trusted_proxies: Vec<Cidr>,
     /// Protocols to which clients may upgrade, beside WebSocket.
     pub upgrades: Vec<Protocol>,
-    /// The origin of a reverse proxy; `None` for a forward proxy.
-    pub reverse: Option<ReverseOrigin>,
     /// TLS towards origins; `None` if `https` URLs are not fetched.
     pub origin_tls: Option<Arc<OriginTls>>,
     /// TLS of the proxy's own requests, to a CA; `None` if it makes none.
@@ -95,12 +98,11 @@ impl Settings {
             name: "tidegate".to_owned(),
             name_sources: NameSources::default(),
             destinations: DestinationPolicy::default(),
-            clients: Vec::new(),
-            auth: None,
+            service: Service::default(),
+            services: Vec::new(),
             purgers: Vec::new(),
             trusted_proxies: Vec::new(),
             upgrades: Vec::new(),
-            reverse: None,
             origin_tls: None,
             own_tls: None,
             server_tls: None,
@@ -125,22 +127,56 @@ impl Settings {
         self.cache_object_max.unwrap_or(self.cache_memory as u64 / 8)
     }
 
-    /// Returns the ports to which a reverse proxy connects: those of its origin and of name servers
-    /// over TCP. `None` for a forward proxy, which may connect to any port.
-    #[must_use]
-    pub fn dialled_ports(&self) -> Option<BTreeSet<u16>> {
-        let origin = self.reverse.as_ref()?.port;
-        let servers = self.name_sources.servers.iter().map(SocketAddr::port);
-        let directories = self.acme.iter().flat_map(|acme| acme.ports());
-        Some(servers.chain([origin, dns::PORT]).chain(directories).collect())
+    /// Returns the service of a listener.
+    pub(crate) fn service(&self, id: ServiceId) -> &Service {
+        match id.0.checked_sub(1) {
+            None => &self.service,
+            Some(at) => self.services.get(at).unwrap_or(&self.service),
+        }
     }
 
-    /// Returns true if `client`, a peer, may use this proxy.
+    /// Returns all services, with their ids.
+    pub(crate) fn all_services(&self) -> impl Iterator<Item = (ServiceId, &Service)> {
+        let all = std::iter::once(&self.service).chain(&self.services);
+        all.enumerate().map(|(at, service)| (ServiceId(at), service))
+    }
+
+    /// Returns true if a listener is that of a forward proxy.
     #[must_use]
-    pub fn admits(&self, client: IpAddr) -> bool {
-        (self.reverse.is_some() && self.clients.is_empty())
-            || client.to_canonical().is_loopback()
-            || self.clients.iter().any(|range| range.contains(client))
+    pub fn forwards(&self) -> bool {
+        self.all_services().any(|(_, service)| !service.is_reverse())
+    }
+
+    /// Returns the parts of the cache that responses may be stored in.
+    pub(super) fn spaces(&self) -> BTreeSet<Space> {
+        let sites = self.all_services().filter_map(|(_, service)| service.sites.as_ref());
+        let sites = sites.flat_map(|sites| sites.list()).map(|site| site.space);
+        sites.chain(self.forwards().then_some(Space(0))).collect()
+    }
+
+    /// Returns the groups of origins of all sites, each name once.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Arc<OriginGroup>> {
+        let mut groups = BTreeMap::new();
+        let sites = self.all_services().filter_map(|(_, service)| service.sites.as_ref());
+        for group in sites.flat_map(|sites| sites.groups()) {
+            groups.entry(Arc::clone(&group.name)).or_insert(group);
+        }
+        groups.into_values().collect()
+    }
+
+    /// Returns the ports to which reverse proxies connect: those of their origins and of name servers
+    /// over TCP. `None` if a listener is that of a forward proxy, which may connect to any port.
+    #[must_use]
+    pub fn dialled_ports(&self) -> Option<BTreeSet<u16>> {
+        if self.forwards() {
+            return None;
+        }
+        let groups = self.groups();
+        let origins = groups.iter().flat_map(|group| &group.members).filter_map(OriginUrl::port);
+        let servers = self.name_sources.servers.iter().map(SocketAddr::port);
+        let directories = self.acme.iter().flat_map(|acme| acme.ports());
+        Some(servers.chain(origins).chain([dns::PORT]).chain(directories).collect())
     }
 
     /// Returns true if `client` may purge.
@@ -171,8 +207,8 @@ impl Settings {
 
     /// Returns true if authentication depends on the path.
     pub(super) fn protects_paths(&self) -> bool {
-        let spaces = self.auth.iter().flat_map(|rules| &rules.spaces);
-        spaces.into_iter().any(|space| !space.path.is_everything())
+        let rules = self.all_services().filter_map(|(_, service)| service.auth.as_ref());
+        rules.flat_map(|rules| &rules.spaces).any(|space| !space.path.is_everything())
     }
 
     /// Returns the response fields that this cache obeys in place of `Cache-Control` (RFC 9213).
@@ -185,7 +221,6 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::Scheme;
 
     #[test]
     fn peers_that_bring_many_users_have_no_share() {
@@ -206,28 +241,6 @@ mod tests {
             let address = address.parse().unwrap();
             assert_eq!(settings.share_of(address), share(by_default), "{address}");
             assert_eq!(alone.share_of(address), share(if_loopback_shares), "{address}");
-        }
-    }
-
-    #[test]
-    fn origin_is_parsed_from_its_url() {
-        let origin = ReverseOrigin::parse("http://App.Example:8080/base/").unwrap();
-        assert_eq!(&*origin.authority, "app.example:8080");
-        assert_eq!((origin.port, origin.prefix.as_str()), (8080, "/base"));
-        assert_eq!(ReverseOrigin::parse("HTTP://127.1/").unwrap().authority.as_ref(), "127.0.0.1");
-        assert_eq!(ReverseOrigin::parse("http://h/a%20b/;c=1").unwrap().prefix, "/a%20b/;c=1");
-        for url in
-            ["http://h/%zz", "http://h/%2", "http://h/a b", "http://h/\u{e4}", "http://h/\r\n"]
-        {
-            assert!(ReverseOrigin::parse(url).is_err(), "{url}");
-        }
-        let origin = ReverseOrigin::parse("HTTPS://App.Example/base").unwrap();
-        assert_eq!(
-            (origin.scheme, origin.port, &*origin.authority),
-            (Scheme::Https, 443, "app.example")
-        );
-        for url in ["h:80", "http://", "http://h/?q", "http://u@h/", "ftp://h/"] {
-            assert!(ReverseOrigin::parse(url).is_err(), "{url}");
         }
     }
 }

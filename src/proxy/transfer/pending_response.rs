@@ -30,6 +30,9 @@ pub(crate) struct ResponseMeta {
     /// The part of the content that will arrive, if not all of it. The head is that of the whole.
     pub(crate) part: Option<Part>,
     pub(crate) origin: Option<SocketAddr>,
+    /// `Set-Cookie` by which the client of the fetch stays at the origin. Clients that join the fetch do
+    /// not get it.
+    pub(crate) sticky: Option<Box<str>>,
 }
 
 /// The result of a fetch.

@@ -8,7 +8,7 @@ use crate::auth::client_network;
 use crate::proxy::admission::Newcomer;
 use crate::proxy::client::Client;
 use crate::proxy::mail::Mail;
-use crate::proxy::settings::listener::ListenerKind;
+use crate::proxy::observe::listener::{ListenerInfo, ListenerKind};
 use crate::reactor::{Accepted, Id, Reactor, SocketId, Wake};
 use crate::tls::ServerLayer;
 
@@ -26,11 +26,11 @@ impl Worker {
     pub(super) fn accept(&mut self, id: Id<ClientListener>, reactor: &mut Reactor<Mail>) {
         let room = self.shared.admission.room();
         let Some(gate) = self.listeners.get_mut(id) else { return };
-        let (address, kind) = (gate.listener.address(), gate.kind);
+        let info = gate.info();
         let (newcomers, ended) = gate.take(room, reactor);
         let (accepted, mut retry) = (newcomers.len(), gate.listener.next_deadline());
         let waiting = newcomers.into_iter().find(|&(io, peer)| {
-            let admitted = self.admit(io, (peer, address), kind, reactor);
+            let admitted = self.admit(io, peer, info, reactor);
             !admitted // only the last one can be beyond all places
         });
         if waiting.is_some() {
@@ -57,15 +57,13 @@ impl Worker {
     fn admit(
         &mut self,
         io: SocketId,
-        between: (SocketAddr, SocketAddr),
-        kind: ListenerKind,
+        client: SocketAddr,
+        listener: ListenerInfo,
         reactor: &mut Reactor<Mail>,
     ) -> bool {
         // A listener for both families reports IPv4 clients by mapped addresses.
-        let (client, listener) = between;
-        let between = (SocketAddr::new(client.ip().to_canonical(), client.port()), listener);
-        let now = reactor.now().mono;
-        let address = between.0.ip();
+        let peer = SocketAddr::new(client.ip().to_canonical(), client.port());
+        let (now, address) = (reactor.now().mono, peer.ip());
         let client = client_network(address);
         let newcomer = Newcomer { client, brings_many: self.shared.settings.brings_many(address) };
         if self.shared.admission.room() == 0 {
@@ -86,7 +84,7 @@ impl Worker {
                 return true;
             }
         }
-        if kind == ListenerKind::Tls {
+        if listener.kind() == ListenerKind::Tls {
             let Some(tls) = self.shared.identity.tls() else {
                 reactor.close(io); // settings without TLS never serve clients in the clear here
                 return true;
@@ -95,7 +93,7 @@ impl Worker {
         }
         self.shared.admission.enter(client);
         let until = now + self.shared.settings.limits.header_timeout;
-        let id = self.clients.insert_with(|id| Client::new(id, io, between, kind, (now, until)));
+        let id = self.clients.insert_with(|id| Client::new(id, io, peer, listener, (now, until)));
         reactor.set_owner(io, id.token());
         true
     }

@@ -13,6 +13,7 @@ impl Worker {
         self.shared.cache.check();
         self.shared.origins.pool.check();
         self.shared.origins.names.check();
+        self.shared.origins.groups.check();
         self.shared.responses.iter().for_each(|(_, response)| response.body.check());
         self.shared.uploads.iter().for_each(|(_, body)| body.check());
         self.check_places();
@@ -48,7 +49,7 @@ impl Worker {
     }
 
     fn check_password_waiters(&self) {
-        for token in self.shared.authentication.iter().flat_map(Authentication::waiting) {
+        for token in self.shared.authentications.values().flat_map(Authentication::waiting) {
             let client = token.id().and_then(|id| self.clients.get(id));
             let waits = client.is_some_and(Client::awaits_password);
             assert!(waits, "a client that is woken for a password waits for it");
@@ -61,6 +62,7 @@ impl Worker {
             let fetch = token.id().and_then(|id| self.fetches.get(id));
             let waits = client.is_some_and(|client| client.looks_up(name))
                 || fetch.is_some_and(|fetch| fetch.looks_up(name))
+                || token == self.upkeep.token()
                 || token.id::<AdminConnection>().is_some()
                 || token.id::<ExplainTask>().is_some();
             assert!(waits, "a waiter for the addresses of {name} waits for them: {token:?}");

@@ -2,11 +2,12 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::proxy::mail::Mail;
-use crate::proxy::settings::listener::ListenerKind;
-use crate::reactor::{Endpoint, Listener, Reactor};
+use crate::proxy::observe::listener::{ListenerInfo, ListenerKind, ListenerSettings};
+use crate::reactor::{Endpoint, Listener, LocalOptions, Reactor, Wake};
 use crate::tls::ServerTls;
 
 use super::Worker;
@@ -23,11 +24,11 @@ impl Worker {
         reactor: &mut Reactor<Mail>,
         endpoint: impl Into<Endpoint>,
     ) -> io::Result<SocketAddr> {
-        self.listen_as(ListenerKind::Plain, reactor, endpoint)
+        self.listen_as(ListenerSettings::default(), reactor, endpoint)
     }
 
-    /// Listens at an endpoint, such as an address, for what the `kind` says. Returns the address, whose
-    /// port the system has chosen if it was 0.
+    /// Listens at an endpoint, such as an address, and serves what the `settings` say. Returns the
+    /// address, whose port the system has chosen if it was 0.
     ///
     /// # Errors
     /// As `bind(2)`; `InvalidInput` for TLS without [`Settings::server_tls`].
@@ -35,25 +36,48 @@ impl Worker {
     /// [`Settings::server_tls`]: crate::proxy::Settings::server_tls
     pub fn listen_as(
         &mut self,
-        kind: ListenerKind,
+        settings: impl Into<ListenerSettings>,
         reactor: &mut Reactor<Mail>,
         endpoint: impl Into<Endpoint>,
     ) -> io::Result<SocketAddr> {
-        if kind == ListenerKind::Tls && self.shared.settings.server_tls.is_none() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "TLS needs a certificate"));
-        }
+        let settings = settings.into();
+        self.check_tls(settings)?;
         let endpoint = endpoint.into();
         let id = self.listeners.try_insert_with(|id| {
             let listener = Listener::bind(reactor, endpoint, id.token())?;
-            Ok::<_, io::Error>(ClientListener::new(listener, kind))
+            Ok::<_, io::Error>(ClientListener::new(listener, settings))
         })?;
         let gate = self.listeners.get(id);
         let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
-        self.shared.origins.interfaces.add_listener(address);
-        if kind == ListenerKind::Tls {
+        if settings.kind == ListenerKind::Tls {
             self.shared.tls_port.get_or_insert(address.port());
         }
+        self.shared.origins.interfaces.add_listener(address);
+        self.add_listener(ListenerInfo { address, settings }, reactor);
         Ok(address)
+    }
+
+    /// Listens at a socket in the file system, and serves what the `settings` say. Its clients count as
+    /// 127.0.0.1.
+    ///
+    /// # Errors
+    /// As [`Reactor::listen_local_with`]; `InvalidInput` for TLS without [`Settings::server_tls`].
+    ///
+    /// [`Settings::server_tls`]: crate::proxy::Settings::server_tls
+    pub fn listen_local(
+        &mut self,
+        settings: ListenerSettings,
+        reactor: &mut Reactor<Mail>,
+        (path, options): (&Path, LocalOptions),
+    ) -> io::Result<()> {
+        self.check_tls(settings)?;
+        let id = self.listeners.try_insert_with(|id| {
+            let listener = Listener::bind_local_with(reactor, path, options, id.token())?;
+            Ok::<_, io::Error>(ClientListener::local(listener, settings))
+        })?;
+        let info = self.listeners.get(id).map(ClientListener::info);
+        info.into_iter().for_each(|info| self.add_listener(info, reactor));
+        Ok(())
     }
 
     /// Serves a listener that the embedder has opened. Returns its address.
@@ -65,13 +89,30 @@ impl Worker {
         reactor: &mut Reactor<Mail>,
         listener: TcpListener,
     ) -> io::Result<SocketAddr> {
-        let address = listener.local_addr()?;
+        let (address, settings) = (listener.local_addr()?, ListenerSettings::default());
         self.listeners.try_insert_with(|id| {
             let listener = Listener::adopt(reactor, listener, id.token())?;
-            Ok::<_, io::Error>(ClientListener::new(listener, ListenerKind::Plain))
+            Ok::<_, io::Error>(ClientListener::new(listener, settings))
         })?;
         self.shared.origins.interfaces.add_listener(address);
+        self.add_listener(ListenerInfo { address, settings }, reactor);
         Ok(address)
+    }
+
+    fn check_tls(&self, settings: ListenerSettings) -> io::Result<()> {
+        if settings.kind == ListenerKind::Tls && self.shared.settings.server_tls.is_none() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "TLS needs a certificate"));
+        }
+        Ok(())
+    }
+
+    /// Records a listener. Groups of origins are looked after once there is one.
+    fn add_listener(&mut self, listener: ListenerInfo, reactor: &mut Reactor<Mail>) {
+        if self.shared.listeners.is_empty() {
+            self.shared.configure_groups(reactor.now().mono);
+            reactor.wake(self.upkeep.token());
+        }
+        self.shared.listeners.push(listener);
     }
 
     /// Serves new connections of TLS listeners by `tls`, in place of the settings' own. Connections that

@@ -1,20 +1,25 @@
 //! Listeners for clients.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::proxy::mail::Mail;
-use crate::proxy::settings::listener::ListenerKind;
+use crate::proxy::observe::listener::{ListenerInfo, ListenerSettings};
 use crate::reactor::{Accepted, Driven, Listener, Reactor, SocketId};
 
 /// Most connections that a listener accepts after a drain has begun: the longest queue of
 /// connections that waited before.
 const MOST_WAITING: usize = 4096;
 
+/// Address that clients of a socket in the file system count as: they are on this machine.
+const THIS_MACHINE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
 /// A listener for clients.
 #[derive(Debug)]
 pub(super) struct ClientListener {
     pub(super) listener: Listener,
-    pub(super) kind: ListenerKind,
+    settings: ListenerSettings,
+    /// True for a socket in the file system, whose clients have no address.
+    is_local: bool,
     /// An accepted connection for which there is no place yet.
     pub(super) waiting: Option<(SocketId, SocketAddr)>,
     /// During a drain, the number of connections to accept yet: those that waited before it.
@@ -22,8 +27,18 @@ pub(super) struct ClientListener {
 }
 
 impl ClientListener {
-    pub(super) const fn new(listener: Listener, kind: ListenerKind) -> Self {
-        Self { listener, kind, waiting: None, left: None }
+    pub(super) const fn new(listener: Listener, settings: ListenerSettings) -> Self {
+        Self { listener, settings, is_local: false, waiting: None, left: None }
+    }
+
+    /// Returns the listener of a socket in the file system.
+    pub(super) const fn local(listener: Listener, settings: ListenerSettings) -> Self {
+        Self { is_local: true, ..Self::new(listener, settings) }
+    }
+
+    /// Returns the facts for the connections of the listener.
+    pub(super) fn info(&self) -> ListenerInfo {
+        ListenerInfo { address: self.listener.address(), settings: self.settings }
     }
 
     /// Returns the waiting connection and accepts further ones, up to `room` and one more.
@@ -40,6 +55,9 @@ impl ClientListener {
         let wanted = room + 1 - taken.len();
         self.listener.resume(reactor);
         let ended = self.listener.accept(reactor, wanted, &mut taken);
+        if self.is_local {
+            taken.iter_mut().for_each(|(_, peer)| *peer = THIS_MACHINE);
+        }
         (taken, ended)
     }
 

@@ -29,13 +29,16 @@ use crate::proxy::fetch::context::FetchCx;
 use crate::proxy::fetch::state::Fetch;
 use crate::proxy::hook::Hook;
 use crate::proxy::mail::{Command, Mail};
-use crate::proxy::observe::stats::{Gauges, Stats};
+use crate::proxy::observe::stats::{Gauges, OriginGauge, Stats};
 use crate::proxy::origin::pool::Idle;
 use crate::proxy::origin::resolver::ResolverTask;
 use crate::proxy::settings::Settings;
 use crate::proxy::shared::Shared;
 use crate::proxy::tunnel::Tunnel;
+use crate::proxy::upkeep::probe::Probe;
+use crate::proxy::upkeep::{self, Upkeep};
 use crate::reactor::{App, Arena, Budget, Driven, Endpoint, Event, Id, LoopStats, Reactor, Wake};
+use crate::time::Now;
 
 use listener::ClientListener;
 
@@ -52,6 +55,9 @@ pub struct Worker {
     /// The certifier, if certificates are obtained from a CA.
     certifiers: Arena<Certifier>,
     housekeeping: Id<Housekeeping>,
+    upkeep: Id<Upkeep>,
+    /// Checks of origins under way.
+    probes: Arena<Probe>,
     /// Clients that the machine can serve, used where the settings set no bound.
     client_capacity: usize,
     /// Time of the last scan for connections to close.
@@ -85,6 +91,8 @@ const _: () = {
         ResolverTask::KIND,
         ExplainTask::KIND,
         Certifier::KIND,
+        Upkeep::KIND,
+        Probe::KIND,
     ];
     let (mut seen, mut at) = (0_u32, 0);
     while at < kinds.len() {
@@ -99,12 +107,15 @@ impl Worker {
     /// connections to origins, that the machine can serve; it bounds both unless the settings do.
     #[must_use]
     pub fn new(settings: Settings, surroundings: Environment, client_capacity: usize) -> Self {
+        let upkeep = Arena::new().insert(Upkeep);
         Self {
             listeners: Arena::new(),
             clients: Arena::new(),
             fetches: Arena::new(),
             tunnels: Arena::new(),
             housekeeping: Arena::new().insert(Housekeeping),
+            upkeep,
+            probes: Arena::new(),
             client_capacity,
             looked_at: None,
             looked_through: 0,
@@ -113,7 +124,7 @@ impl Worker {
             certifiers: Arena::new(),
             drain_until: None,
             stopped: false,
-            shared: Shared::new(settings, surroundings, client_capacity),
+            shared: Shared::new(settings, surroundings, client_capacity, upkeep.token()),
         }
     }
 
@@ -292,7 +303,7 @@ impl Worker {
 
     /// Returns the metrics at the time `now`; `load` is that of the reactor.
     #[must_use]
-    pub fn stats(&self, load: &LoopStats, now: SystemTime) -> Stats {
+    pub fn stats(&self, load: &LoopStats, now: Now) -> Stats {
         Stats::of(&self.shared.counters, &self.gauges(now), load)
     }
 
@@ -312,19 +323,26 @@ impl Worker {
         days.into_iter().collect()
     }
 
-    fn gauges(&self, now: SystemTime) -> Gauges {
+    /// Returns the state of each member of the groups of origins.
+    fn origins(&self, now: Instant) -> Vec<OriginGauge> {
+        let groups = self.shared.origins.groups.all();
+        groups.flat_map(|group| group.gauges(now)).collect()
+    }
+
+    fn gauges(&self, now: Now) -> Gauges {
         Gauges {
             cache: self.shared.cache.stats(),
             clients: self.clients.len(),
             tunnels: self.tunnels.len(),
             fetching: self.fetches.len(),
             pooled: self.shared.origins.pool.len(),
-            passwords: self.shared.authentication.as_ref().map_or(0, Authentication::pending),
+            passwords: self.shared.authentications.values().map(Authentication::pending).sum(),
             lost_log_lines: self.shared.log.lost(),
             strays: self.shared.origins.pool.strays(),
             refused: self.shared.admission.refused(),
             memory: self.shared.memory.held(),
-            certificates: self.certificates(now),
+            certificates: self.certificates(now.wall),
+            origins: self.origins(now.mono),
         }
     }
 
@@ -333,6 +351,9 @@ impl Worker {
     pub fn abort(&mut self, reactor: &mut Reactor<Mail>) {
         self.abort_all(&Timeout::Drain.into(), reactor);
         self.admin.close(reactor, &mut self.shared);
+        for (_, probe) in self.probes.iter_mut() {
+            probe.close(reactor, &mut self.shared);
+        }
         self.shared.origins.names.close(reactor);
         self.shared.log.flush();
     }
@@ -357,7 +378,15 @@ impl Worker {
         self.shared.reload(settings, self.client_capacity, reactor);
         // Each tunnel checks whether the new settings still allow it.
         self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token()));
+        reactor.wake(self.upkeep.token());
         self.resume(reactor);
+    }
+
+    fn drive_probe(&mut self, id: Id<Probe>, reactor: &mut Reactor<Mail>) {
+        let Some(probe) = self.probes.get_mut(id) else { return };
+        if probe.drive(reactor, &mut self.shared) {
+            self.probes.remove(id);
+        }
     }
 
     fn drive_client(&mut self, id: Id<Client>, reactor: &mut Reactor<Mail>) {
@@ -431,7 +460,8 @@ impl App for Worker {
             }
             Event::Mail(Mail::Verified(done)) => {
                 let now = reactor.now();
-                if let Some(authentication) = &mut self.shared.authentication {
+                let mut all = self.shared.authentications.values_mut();
+                if let Some(authentication) = all.find(|one| one.awaits(&done.ticket())) {
                     authentication.verification_done(done, now, reactor);
                 }
             }
@@ -450,12 +480,16 @@ impl App for Worker {
                     self.drive_idle(id, reactor);
                 } else if let Some(id) = token.id::<Tunnel>() {
                     self.drive_tunnel(id, reactor);
+                } else if let Some(id) = token.id::<Probe>() {
+                    self.drive_probe(id, reactor);
+                } else if token == self.upkeep.token() {
+                    upkeep::drive(token, &mut self.probes, reactor, &mut self.shared);
                 } else if token.id::<ResolverTask>().is_some() {
                     self.shared.origins.names.drive(token, reactor);
                 } else if let Some(id) = token.id::<ClientListener>() {
                     self.accept(id, reactor);
                 } else if let Some(id) = token.id::<AdminConnection>() {
-                    let gauges = self.gauges(reactor.now().wall);
+                    let gauges = self.gauges(reactor.now());
                     self.admin.drive(id, reactor, &mut self.shared, &gauges);
                     if self.shared.identity.has_wanted() {
                         self.certifiers.iter().for_each(|(id, _)| reactor.wake(id.token()));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use crate::http::{HeadLimits, ParseError, ServerCodec, ServerEvent};
+use crate::proxy::observe::listener::{ListenerInfo, ListenerSettings};
 use crate::reactor::{Clock, VirtualClock};
 
 use super::*;
@@ -107,6 +108,7 @@ fn check(record: &ExchangeRecord) {
 
 fn record() -> ExchangeRecord {
     let [client, listener] = ["192.0.2.1:4711", "192.0.2.2:80"].map(|text| text.parse().unwrap());
+    let listener = ListenerInfo { address: listener, settings: ListenerSettings::default() };
     let mut record = ExchangeRecord::new(VirtualClock::default().now(), client, listener);
     record.status = Status::new(400);
     record

@@ -1,0 +1,143 @@
+//! Options of a reverse proxy: groups of origins, sites and their routes.
+
+pub(super) mod answer;
+mod groups;
+pub(super) mod origin;
+pub(super) mod route;
+pub(super) mod site;
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::proxy::{PathPattern, Site, SiteRoute, Sites};
+
+use super::member::MemberOption;
+use groups::Groups;
+use origin::OriginSection;
+use route::RouteSection;
+use site::SiteSection;
+
+/// Options of a reverse proxy.
+#[derive(Clone, Debug, Default)]
+pub struct ReverseOptions {
+    /// Members of the group that serves all hosts (`--to`).
+    pub to: Vec<MemberOption>,
+    /// Settings of that group, without a name and members.
+    pub group: OriginSection,
+    /// Routes beside that group (`--route`).
+    pub routes: Vec<RouteOption>,
+    /// Groups of origins with a name (`[[origin]]`).
+    pub origins: Vec<OriginSection>,
+    /// Sites (`[[site]]`).
+    pub sites: Vec<SiteSection>,
+}
+
+/// A route of the command line: `PATH=URL`, or `PATH=NAME` for a group of origins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouteOption {
+    path: PathPattern,
+    to: String,
+}
+
+impl FromStr for RouteOption {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // An exact path begins with '='.
+        let from = usize::from(text.starts_with('='));
+        let wrong = || format!("'{text}' is not PATH=URL, such as /api/=http://127.0.0.1:9000");
+        let at = text[from..].find('=').ok_or_else(wrong)? + from;
+        let (path, to) = (text[..at].parse()?, text[at + 1..].to_owned());
+        route::check_target(&to).map(|()| Self { path, to })
+    }
+}
+
+impl fmt::Display for RouteOption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.path, self.to)
+    }
+}
+
+impl ReverseOptions {
+    /// Returns true if the options are those of a reverse proxy.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        !self.to.is_empty() || !self.routes.is_empty() || !self.sites.is_empty()
+    }
+
+    /// Returns the names of the groups that have one.
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.origins.iter().map(|section| &*section.group.name).collect()
+    }
+
+    /// Returns the sites; `None` if the options are those of a forward proxy.
+    ///
+    /// # Errors
+    /// A message that names the site, route or group, and the reason.
+    pub(super) fn settings(&self) -> Result<Option<Sites>, String> {
+        if !self.is_given() {
+            return match self.origins.first() {
+                Some(section) => Err(format!(
+                    "the origin '{}' is used by no site; add a [[site]] with to = '{0}'",
+                    section.group.name
+                )),
+                None => Ok(None),
+            };
+        }
+        let groups = self.groups()?;
+        let mut sites = Vec::new();
+        if !self.to.is_empty() || !self.routes.is_empty() {
+            sites.push(Site::new(Vec::new(), self.default_routes(&groups)?)?);
+        }
+        for section in &self.sites {
+            sites.push(section.site(&groups)?);
+        }
+        Sites::new(sites).map(Some)
+    }
+
+    /// Checks the sites of the file.
+    ///
+    /// # Errors
+    /// The number of the site, if one is wrong, and the reason.
+    pub(super) fn check_sites(&self) -> Result<(), (Option<usize>, String)> {
+        let groups = self.groups().map_err(|message| (None, message))?;
+        let mut sites = Vec::new();
+        for (at, section) in self.sites.iter().enumerate() {
+            let wrong = |message| (Some(at), message);
+            sites.push(section.site(&groups).map_err(wrong)?);
+            Sites::new(sites.clone()).map_err(wrong)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the groups that have names.
+    fn groups(&self) -> Result<Groups, String> {
+        let mut groups = Groups::new();
+        for section in &self.origins {
+            let group = section.settings()?;
+            let name = group.name.to_string();
+            if groups.insert(name.clone(), Arc::new(group)).is_some() {
+                return Err(format!("two origins have the name '{name}'"));
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Returns the routes of the command line.
+    fn default_routes(&self, groups: &Groups) -> Result<Vec<SiteRoute>, String> {
+        let mut routes = Vec::new();
+        if !self.to.is_empty() {
+            let mut group = self.group.clone();
+            self.to.iter().for_each(|member| group.add(member.clone()));
+            let group = group.settings()?;
+            let everything = PathPattern::everything();
+            routes.push(SiteRoute::to(everything, Arc::new(group)));
+        }
+        for RouteOption { path, to } in &self.routes {
+            let section = RouteSection::to(path.clone(), to);
+            routes.push(section.route(groups)?);
+        }
+        Ok(routes)
+    }
+}

@@ -1,0 +1,314 @@
+//! Routes of sites: the keys of `[[site.route]]`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::access::Cidr;
+use crate::config::section::{Key, many, one};
+use crate::http::list;
+use crate::proxy::{
+    CacheMode, FieldMatch, HostPolicy, OriginGroup, OriginUrl, PathPattern, Redirect, RouteAction,
+    RoutePolicy, SiteRoute,
+};
+use crate::units::Unit;
+
+use super::answer;
+use super::groups::Groups;
+
+/// A route in the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RouteSection {
+    path: Option<PathPattern>,
+    methods: Vec<Box<str>>,
+    field: Option<FieldMatch>,
+    /// URL or name of a group.
+    pub(crate) to: Option<String>,
+    redirect: Option<Redirect>,
+    answer: Option<String>,
+    /// Path that replaces the prefix.
+    prefix: Option<String>,
+    host: Option<HostPolicy>,
+    clients: Vec<Cidr>,
+    policy: RoutePolicy,
+}
+
+impl RouteSection {
+    /// Returns the route from a path to a URL or a group.
+    pub(super) fn to(path: PathPattern, to: &str) -> Self {
+        Self { path: Some(path), to: Some(to.to_owned()), ..Self::default() }
+    }
+
+    fn shown_path(&self) -> &str {
+        self.path.as_ref().map_or("/", PathPattern::as_str)
+    }
+
+    /// Returns the route, for which `groups` are known by name.
+    ///
+    /// # Errors
+    /// A message that names the route and the reason.
+    pub(super) fn route(&self, groups: &Groups) -> Result<SiteRoute, String> {
+        let wrong = |why: String| format!("the route '{}': {why}", self.shown_path());
+        let mut route = self.action(groups).map_err(wrong)?;
+        route.methods.clone_from(&self.methods);
+        route.field.clone_from(&self.field);
+        route.policy = self.policy.clone();
+        route.policy.clients = (!self.clients.is_empty()).then(|| self.clients.clone());
+        route.policy.request_fields.check_request().map_err(wrong)?;
+        route.policy.response_fields.check_response().map_err(wrong)?;
+        Ok(route)
+    }
+
+    fn action(&self, groups: &Groups) -> Result<SiteRoute, String> {
+        let path = self.path.clone().unwrap_or_else(PathPattern::everything);
+        let action = match (&self.to, &self.redirect, &self.answer) {
+            (Some(to), None, None) => return self.forward(path, group_of(to, groups)?),
+            (None, Some(redirect), None) => RouteAction::Redirect(redirect.clone()),
+            (None, None, Some(text)) => RouteAction::Answer(Arc::new(answer::read(text)?)),
+            _ => return Err("give one of to, redirect and answer".to_owned()),
+        };
+        if self.host.is_some() || self.prefix.is_some() {
+            return Err("host and prefix work with to only".to_owned());
+        }
+        let policy = RoutePolicy::default();
+        Ok(SiteRoute { path, methods: Vec::new(), field: None, action, policy })
+    }
+
+    /// Returns the route to a group.
+    fn forward(&self, path: PathPattern, group: Arc<OriginGroup>) -> Result<SiteRoute, String> {
+        let needs_prefix =
+            group.path().is_some_and(|path| !path.is_empty()) || self.prefix.is_some();
+        if needs_prefix && path.prefix().is_none() {
+            return Err("a path can replace only a prefix, not '=' or '*'".to_owned());
+        }
+        let mut route = SiteRoute::to(path, group);
+        let public_prefix = route.path.prefix().unwrap_or_default().into();
+        if let RouteAction::Forward(forward) = &mut route.action {
+            forward.host = self.host.clone().unwrap_or_else(|| forward.host.clone());
+            if let Some(prefix) = &self.prefix {
+                forward.public_prefix = public_prefix;
+                forward.origin_prefix = prefix.trim_end_matches('/').into();
+            }
+        }
+        Ok(route)
+    }
+}
+
+/// Returns the group that a route names, or that of its URL alone.
+fn group_of(to: &str, groups: &Groups) -> Result<Arc<OriginGroup>, String> {
+    if is_url(to) {
+        let group = OriginGroup::of(vec![to.parse()?]);
+        return Ok(Arc::new(group));
+    }
+    let known = groups.get(to).cloned();
+    known.ok_or_else(|| format!("there is no origin '{to}'; add [[origin]] with name = '{to}'"))
+}
+
+/// Returns true if `to` is a URL, not the name of a group.
+pub(in crate::config) fn is_url(to: &str) -> bool {
+    to.contains([':', '/'])
+}
+
+/// Checks that `to` is a URL or may be a name.
+pub(super) fn check_target(to: &str) -> Result<(), String> {
+    match is_url(to) {
+        true => to.parse::<OriginUrl>().map(drop),
+        false if to.is_empty() => Err("expected a URL or the name of an [[origin]]".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// Parses what a route does with the cache.
+fn cache_mode(text: &str) -> Result<CacheMode, String> {
+    let forced = |text: &str| Duration::read(text).filter(|time| !time.is_zero());
+    match text {
+        "on" | "true" => Ok(CacheMode::On),
+        "off" | "false" => Ok(CacheMode::Off),
+        text => forced(text).map(CacheMode::Forced).ok_or_else(|| {
+            format!("'{text}' is neither on nor off nor a time for which all responses are fresh")
+        }),
+    }
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" => Ok(true),
+        "off" | "false" => Ok(false),
+        _ => Err(format!("'{text}' is neither on nor off")),
+    }
+}
+
+fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+    list.iter().map(ToString::to_string).collect()
+}
+
+fn on_or_off(on: bool) -> Vec<String> {
+    vec![if on { "on" } else { "off" }.to_owned()]
+}
+
+/// Keys of `[[site.route]]`.
+pub const ROUTE: &[Key<RouteSection>] = &[
+    one(
+        "path",
+        "PATTERN",
+        "Paths of the route: /PREFIX, =/EXACT, or a pattern with * (within a segment) and ** (across \
+         segments), such as *.php [default: /]",
+        |o, text| text.parse().map(|path| o.path = Some(path)),
+        |o| texts(o.path.as_slice()),
+    ),
+    many(
+        "methods",
+        "METHOD",
+        "Methods of the route [default: all]",
+        |o, text| match list::is_token(text.as_bytes()) {
+            true => {
+                o.methods.push(text.into());
+                Ok(())
+            }
+            false => Err(format!("'{text}' is not a method")),
+        },
+        |o| texts(&o.methods),
+    ),
+    one(
+        "header",
+        "NAME[: VALUE]",
+        "Field that requests must have [default: none]",
+        |o, text| text.parse().map(|field| o.field = Some(field)),
+        |o| texts(o.field.as_slice()),
+    ),
+    one(
+        "to",
+        "URL|NAME",
+        "URL of an origin, or name of an [[origin]]. A path in the URL replaces the prefix of the route",
+        |o, text| check_target(text).map(|()| o.to = Some(text.to_owned())),
+        |o| texts(o.to.as_slice()),
+    ),
+    one(
+        "redirect",
+        "STATUS URL",
+        "Redirection in place of an origin, such as '301 https://www.example{uri}'",
+        |o, text| text.parse().map(|redirect| o.redirect = Some(redirect)),
+        |o| texts(o.redirect.as_slice()),
+    ),
+    one(
+        "answer",
+        "STATUS [TEXT|@FILE]",
+        "Response in place of an origin, such as '503 @/etc/tidegate/maintenance.html'",
+        |o, text| answer::check(text).map(|()| o.answer = Some(text.to_owned())),
+        |o| texts(o.answer.as_slice()),
+    ),
+    one(
+        "prefix",
+        "PATH",
+        "Path that replaces the prefix of the route at the origin; / removes the prefix [default: \
+         the prefix is kept]",
+        |o, text| match format!("http://h{text}").parse::<OriginUrl>() {
+            Ok(_) if text.starts_with('/') => {
+                o.prefix = Some(text.to_owned());
+                Ok(())
+            }
+            _ => Err(format!("'{text}' is not a path that begins with '/'")),
+        },
+        |o| texts(o.prefix.as_slice()),
+    ),
+    one(
+        "host",
+        "preserve|origin|NAME",
+        "Host that the origin gets [default: as [[origin]] says, else preserve]",
+        |o, text| text.parse().map(|host| o.host = Some(host)),
+        |o| texts(o.host.as_slice()),
+    ),
+    many(
+        "allow-client",
+        "CIDR",
+        "Clients that may use the route [default: all that may use the listener]",
+        |o, text| {
+            o.clients.push(text.parse().map_err(|_| format!("'{text}' is not a CIDR or address"))?);
+            Ok(())
+        },
+        |o| texts(&o.clients),
+    ),
+    many(
+        "set-request",
+        "NAME: VALUE",
+        "Fields of requests to the origin, in place of those of the client. Values may have {client}, \
+         {host}, {method}, {path}, {scheme}, {uri} and {user}",
+        |o, text| text.parse().map(|line| o.policy.request_fields.set.push(line)),
+        |o| texts(&o.policy.request_fields.set),
+    ),
+    many(
+        "add-request",
+        "NAME: VALUE",
+        "Fields of requests to the origin, beside those of the client",
+        |o, text| text.parse().map(|line| o.policy.request_fields.add.push(line)),
+        |o| texts(&o.policy.request_fields.add),
+    ),
+    many(
+        "remove-request",
+        "NAME",
+        "Fields that the origin does not get",
+        |o, text| text.parse().map(|name| o.policy.request_fields.remove.push(name)),
+        |o| texts(&o.policy.request_fields.remove),
+    ),
+    many(
+        "set-response",
+        "NAME: VALUE",
+        "Fields of responses, in place of those of the origin",
+        |o, text| text.parse().map(|line| o.policy.response_fields.set.push(line)),
+        |o| texts(&o.policy.response_fields.set),
+    ),
+    many(
+        "add-response",
+        "NAME: VALUE",
+        "Fields of responses, beside those of the origin",
+        |o, text| text.parse().map(|line| o.policy.response_fields.add.push(line)),
+        |o| texts(&o.policy.response_fields.add),
+    ),
+    many(
+        "remove-response",
+        "NAME",
+        "Fields of the origin that clients do not get",
+        |o, text| text.parse().map(|name| o.policy.response_fields.remove.push(name)),
+        |o| texts(&o.policy.response_fields.remove),
+    ),
+    one(
+        "cache",
+        "on|off|TIME",
+        "Use of the cache: by the rules of HTTP, not at all, or for all successful responses to GET, which \
+         are fresh for this time whatever the origin says [default: on]",
+        |o, text| cache_mode(text).map(|mode| o.policy.cache.mode = mode),
+        |o| match o.policy.cache.mode {
+            CacheMode::On => on_or_off(true),
+            CacheMode::Off => on_or_off(false),
+            CacheMode::Forced(time) => vec![time.write()],
+        },
+    ),
+    many(
+        "bypass-cookie",
+        "NAME",
+        "Cookies whose requests are not answered from the cache, and whose responses are not stored \
+         [default: none]",
+        |o, text| match list::is_token(text.as_bytes()) {
+            true => {
+                o.policy.cache.bypass_cookies.push(text.into());
+                Ok(())
+            }
+            false => Err(format!("'{text}' is not the name of a cookie")),
+        },
+        |o| texts(&o.policy.cache.bypass_cookies),
+    ),
+    one(
+        "ignore-client-no-cache",
+        "on|off",
+        "Serve fresh responses also to requests with no-cache, max-age or min-fresh [default: as the \
+         option of this name]",
+        |o, text| switch(text).map(|on| o.policy.cache.ignore_no_cache = on),
+        |o| on_or_off(o.policy.cache.ignore_no_cache),
+    ),
+    one(
+        "drop-set-cookie",
+        "on|off",
+        "Remove Set-Cookie from responses to GET and HEAD, so that they can be stored [default: off]",
+        |o, text| switch(text).map(|on| o.policy.cache.drop_set_cookie = on),
+        |o| on_or_off(o.policy.cache.drop_set_cookie),
+    ),
+];

@@ -1,0 +1,69 @@
+//! Sites: the keys of `[[site]]`, beside those of its only route.
+
+use std::fmt;
+
+use crate::access::NamePattern;
+use crate::config::section::{Key, lines, many};
+use crate::proxy::Site;
+
+use super::groups::Groups;
+use super::route::{ROUTE, RouteSection};
+
+/// A site in the file.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SiteSection {
+    hosts: Vec<NamePattern>,
+    /// Route of all paths that no other route takes.
+    pub(crate) rest: RouteSection,
+    pub(crate) routes: Vec<RouteSection>,
+}
+
+impl SiteSection {
+    /// Returns the site.
+    ///
+    /// # Errors
+    /// A message that names the site and the reason.
+    pub(super) fn site(&self, groups: &Groups) -> Result<Site, String> {
+        let wrong = |why: String| format!("the site {}: {why}", self);
+        let rest = (self.rest != RouteSection::default()).then_some(&self.rest);
+        let routes = self.routes.iter().chain(rest).map(|route| route.route(groups));
+        let routes = routes.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        if routes.is_empty() {
+            return Err(wrong("it has no route; add to = 'http://127.0.0.1:8080'".to_owned()));
+        }
+        Site::new(self.hosts.clone(), routes).map_err(wrong)
+    }
+}
+
+impl SiteSection {
+    /// Returns the lines of the site in a file, and the tables of its routes.
+    pub(in crate::config) fn lines(&self) -> String {
+        let mut out = lines(SITE, self) + &lines(ROUTE, &self.rest);
+        for route in &self.routes {
+            out.push_str(&format!("\n[[site.route]]\n{}", lines(ROUTE, route)));
+        }
+        out
+    }
+}
+
+/// Writes the hosts of the site.
+impl fmt::Display for SiteSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
+        f.write_str(&if hosts.is_empty() {
+            "of all other hosts".to_owned()
+        } else {
+            hosts.join(", ")
+        })
+    }
+}
+
+/// Keys of `[[site]]`, beside those of a route.
+pub const SITE: &[Key<SiteSection>] = &[many(
+    "hosts",
+    "HOST",
+    "Hosts of the site: HOST, *.DOMAIN for all below a domain, .DOMAIN for both [default: all that no \
+     other site has; requests for other hosts get 421]",
+    |o, text| text.parse().map(|host| o.hosts.push(host)),
+    |o| o.hosts.iter().map(ToString::to_string).collect(),
+)];

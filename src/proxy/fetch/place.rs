@@ -1,0 +1,226 @@
+//! Place: the member of a group that gets the request, and what the request tells about that member.
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use crate::balance::{Ask, Outcome};
+use crate::http::{Name, RequestHead, Status};
+use crate::proxy::address_text::AddressText;
+use crate::proxy::error::ExchangeError;
+use crate::proxy::origin::groups::{Choice, Place};
+use crate::proxy::routing::route::Origin;
+use crate::proxy::settings::group::{HashSource, OriginGroup};
+use crate::proxy::timers::FetchTimer;
+
+use super::attempt::Attempt;
+use super::context::FetchCx;
+use super::retry::NoRetry;
+use super::state::{Fetch, Retry, State};
+
+/// Chooses a member of the route's group, and takes a place there. Waits for the members' addresses, and
+/// in the queue if all places are taken.
+pub(super) fn take_place(
+    fetch: &mut Fetch,
+    cx: &mut FetchCx<'_>,
+) -> Poll<Result<Arc<Origin>, ExchangeError>> {
+    let now = cx.reactor.now().mono;
+    let Some(settings) = fetch.request.route.group().cloned() else {
+        return Poll::Ready(Err(ExchangeError::Overloaded)); // a route without a group has an origin
+    };
+    let Some(group) = cx.shared.origins.groups.find(&settings.name) else {
+        return Poll::Ready(Err(fetch.no_member(cx)));
+    };
+    if fetch.group.replace(group).is_none() {
+        cx.shared.origins.groups.note_request(group, now);
+    }
+    let is_late = fetch.timers.expires(FetchTimer::Place, now);
+    let ask = Ask {
+        hash: settings.hashes().then(|| hash(&settings, fetch, cx)),
+        sticky: settings.sticky.as_deref().and_then(|name| sticky(name, &fetch.request.head)),
+        tried: &fetch.tried,
+    };
+    let groups = &mut cx.shared.origins.groups;
+    match groups.take(group, &ask, fetch.id.token(), cx.reactor) {
+        Choice::Place(place) => {
+            fetch.timers.stop(FetchTimer::Place);
+            let origin = Arc::clone(&place.origin);
+            fetch.request.origin = Some(Arc::clone(&origin));
+            fetch.place = Some(place);
+            Poll::Ready(Ok(origin))
+        }
+        Choice::None => Poll::Ready(Err(fetch.no_member(cx))),
+        Choice::Unknown if is_late => Poll::Ready(Err(ExchangeError::DnsTimeout(None))),
+        Choice::Unknown => {
+            let timeout = cx.shared.settings.limits.connect_timeout;
+            fetch.timers.start(FetchTimer::Place, now + timeout);
+            Poll::Pending
+        }
+        Choice::Full if is_late => Poll::Ready(Err(ExchangeError::QueueTimeout)),
+        Choice::Full => {
+            if groups.enqueue(group, fetch.id.token()).is_err() {
+                return Poll::Ready(Err(ExchangeError::QueueFull));
+            }
+            fetch.timers.start(FetchTimer::Place, now + settings.balance.queue_timeout);
+            Poll::Pending
+        }
+    }
+}
+
+/// Returns the hash by which consistent hashing chooses a member.
+fn hash(settings: &OriginGroup, fetch: &Fetch, cx: &FetchCx<'_>) -> u64 {
+    let request = &fetch.request;
+    let field = |name: &str| {
+        let value = request.head.fields().all_named(name.as_bytes()).next().unwrap_or_default();
+        String::from_utf8_lossy(value).into_owned()
+    };
+    let text = match &settings.hash {
+        HashSource::Url => request.route.uri.to_string(),
+        HashSource::Client => AddressText::of(request.behind).as_str().to_owned(),
+        HashSource::Field(name) => field(name),
+        HashSource::Cookie(name) => cookie(name, &request.head).unwrap_or_default().to_owned(),
+    };
+    cx.shared.cache.keys().keyed_pair(&text)[0]
+}
+
+/// Returns the number of the member at which the client stays, by its cookie.
+fn sticky(name: &str, request: &RequestHead) -> Option<u64> {
+    u64::from_str_radix(cookie(name, request)?, 16).ok()
+}
+
+/// Returns the value of a cookie (RFC 6265 §4.2).
+fn cookie<'a>(name: &str, request: &'a RequestHead) -> Option<&'a str> {
+    let lines =
+        request.fields().all(Name::Cookie).filter_map(|line| std::str::from_utf8(line).ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs
+        .map(|(key, value)| (key.trim(), value.trim()))
+        .find(|(key, _)| *key == name)
+        .map(|(_, it)| it)
+}
+
+impl Fetch {
+    /// Returns the error of a request for which no member can be used: that of the last member that was
+    /// tried, if one was.
+    fn no_member(&mut self, cx: &FetchCx<'_>) -> ExchangeError {
+        let error = self.failure.take();
+        error.unwrap_or_else(|| {
+            let now = cx.reactor.now().mono;
+            let group = self.group.and_then(|id| cx.shared.origins.groups.get(id));
+            let why = group.map(|group| group.describe_down(now)).unwrap_or_default();
+            ExchangeError::NoMember(why.into())
+        })
+    }
+
+    /// Gives the place back. `outcome` is what the request tells about the member.
+    pub(super) fn leave_place(&mut self, outcome: Option<Outcome>, cx: &mut FetchCx<'_>) {
+        let now = cx.reactor.now().mono;
+        match (self.place.take(), self.group) {
+            (Some(place), _) => {
+                cx.shared.origins.groups.release(&place, outcome, now, cx.reactor);
+                self.request.origin = None;
+            }
+            (None, Some(group)) => {
+                cx.shared.origins.groups.leave(group, self.id.token(), cx.reactor);
+            }
+            (None, None) => {}
+        }
+    }
+
+    /// Returns the state in which another member is tried after `error`, or the state in which the fetch
+    /// fails. A request of which anything was sent is sent again only if it is idempotent and its content
+    /// is at hand from the start.
+    pub(super) fn fail_over(
+        &mut self,
+        state: State,
+        error: &ExchangeError,
+        cx: &mut FetchCx<'_>,
+    ) -> Result<State, NoRetry> {
+        let may_repeat = match &state {
+            State::Acquire(Some(_)) => error.is_connect_failure(),
+            State::Head(_) => error.is_response_failure() && self.may_repeat(cx),
+            _ => false,
+        };
+        if !may_repeat || !self.has_other_member(cx) {
+            return Err(NoRetry::of(state));
+        }
+        if !self.spends_retry(cx) {
+            let error = Some(ExchangeError::RetriesSpent);
+            return Err(NoRetry { state: Box::new(state), error });
+        }
+        state.release(cx);
+        self.failure = Some(error.clone());
+        let failure = Outcome::Failure(error.reason().into());
+        Ok(self.try_another(failure, cx))
+    }
+
+    /// Returns the state in which another member is tried after a response with a status that the group
+    /// retries, if there is one; otherwise the attempt, whose response is used.
+    pub(super) fn retry_status(
+        &mut self,
+        attempt: Box<Attempt>,
+        status: Status,
+        cx: &mut FetchCx<'_>,
+    ) -> Result<State, Box<Attempt>> {
+        let retries =
+            self.request.route.group().is_some_and(|group| group.retry_statuses.contains(&status));
+        if !retries || !self.may_repeat(cx) || !self.has_other_member(cx) || !self.spends_retry(cx)
+        {
+            return Err(attempt);
+        }
+        attempt.release(cx);
+        let failure = Outcome::Failure(format!("status {}", status.code()).into());
+        Ok(self.try_another(failure, cx))
+    }
+
+    /// Returns true if the request may be sent again: it is idempotent, nothing was answered, and its
+    /// content is read from the start again.
+    fn may_repeat(&mut self, cx: &mut FetchCx<'_>) -> bool {
+        self.interims.count == 0
+            && !self.has_result(cx)
+            && self.request.head.method().is_idempotent()
+            && self.rewind_upload(cx)
+    }
+
+    /// Returns true if the group has a member left that was not tried for this request.
+    fn has_other_member(&self, cx: &mut FetchCx<'_>) -> bool {
+        let (Some(place), Some(settings)) = (&self.place, self.request.route.group()) else {
+            return false;
+        };
+        let tried: Vec<_> = self.tried.iter().copied().chain([place.endpoint]).collect();
+        let most = usize::try_from(settings.attempts).unwrap_or(usize::MAX);
+        tried.len() < most
+            && cx.shared.origins.groups.has_member(place.group, &tried, cx.reactor.now().mono)
+    }
+
+    /// Returns true if the group's budget permits another attempt, and spends it.
+    fn spends_retry(&self, cx: &mut FetchCx<'_>) -> bool {
+        let now = cx.reactor.now().mono;
+        self.group.is_some_and(|group| cx.shared.origins.groups.may_retry(group, now))
+    }
+
+    /// Begins an attempt at another member; `failure` is that of the present one.
+    fn try_another(&mut self, failure: Outcome, cx: &mut FetchCx<'_>) -> State {
+        self.tried.extend(self.place.as_ref().map(|place| place.endpoint));
+        self.leave_place(Some(failure), cx);
+        self.retry = Retry::Available;
+        cx.shared.counters.retries += 1;
+        self.timers = Default::default();
+        State::Acquire(None)
+    }
+
+    /// Returns the cookie by which the client stays at the member that has answered, if the client has
+    /// another one.
+    pub(super) fn sticky_cookie(&self, cx: &FetchCx<'_>) -> Option<Box<str>> {
+        let name = self.request.route.group()?.sticky.as_deref()?;
+        let place: &Place = self.place.as_ref()?;
+        let number = cx.shared.origins.groups.sticky(place)?;
+        if sticky(name, &self.request.head) == Some(number) {
+            return None;
+        }
+        let secure = match self.request.route.scheme() {
+            crate::http::Scheme::Https => "; Secure",
+            crate::http::Scheme::Http => "",
+        };
+        Some(format!("{name}={number:016x}; Path=/; HttpOnly; SameSite=Lax{secure}").into())
+    }
+}
