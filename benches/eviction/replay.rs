@@ -70,6 +70,8 @@ impl Samples {
             targets: &[],
             rules: &[],
             store_cookies: false,
+            forced: None,
+            drops_cookies: false,
             sent: self.now.mono,
             now: self.now,
         };

@@ -56,17 +56,17 @@ def main():
         shutil.rmtree(folder)
 
 
-def report(name, lines):
-    """Prints the medians of each peer, and how tidegate compares with the better of the others."""
+def report(name, lines, judged="tidegate"):
+    """Prints the medians of each peer, and how the `judged` one compares with the better of the others."""
     medians = {
         peer: {key: statistics.median(line[key] for line in of) for key in of[0]}
         for peer, of in lines.items()
     }
     for peer, figures in medians.items():
         print(name, peer, json.dumps({key: round(value, 3) for key, value in figures.items()}), flush=True)
-    others = [figures for peer, figures in medians.items() if peer != "tidegate"]
-    if "tidegate" in medians and others:
-        for key, value in medians["tidegate"].items():
+    others = [figures for peer, figures in medians.items() if peer != judged]
+    if judged in medians and others:
+        for key, value in medians[judged].items():
             best = min(figures[key] for figures in others)
             if key != "rate" and best:
                 print(name, "ratio", key, round(value / best, 3), flush=True)
@@ -179,13 +179,18 @@ backend b
 
 
 def wrk(process, port, path, connections, secs, close=False):
-    """Loads a path by wrk. Returns requests a second, and CPU microseconds for each."""
+    """Loads a path by wrk over TLS. Returns requests a second, and CPU microseconds for each."""
     fetch(port, path)
+    return wrk_of(process, f"https://127.0.0.1:{port}{path}", connections, secs, close)
+
+
+def wrk_of(process, url, connections, secs, close=False):
+    """Loads a URL by wrk. Returns requests a second, and CPU microseconds for each."""
     fields = ["-H", "Connection: close"] if close else []
     before = process.cpu()
     done = subprocess.run(
         ["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{secs}", *fields,
-         f"https://127.0.0.1:{port}{path}"], capture_output=True, text=True, timeout=secs + 60)
+         url], capture_output=True, text=True, timeout=secs + 60)
     used = process.cpu() - before
     requests = int(re.search(r"(\d+) requests in", done.stdout).group(1))
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout).group(1))

@@ -263,6 +263,8 @@ fn object(request: &mut Presented, vary: u8, never_fresh: bool, now: Instant) ->
         targets: &[],
         rules: &[],
         store_cookies: false,
+        forced: None,
+        drops_cookies: false,
         sent: now,
         now: Now { mono: now, wall: UNIX_EPOCH },
     };

@@ -91,6 +91,8 @@ fn storable(fields: &Fields) -> Result<Storable, NotStored> {
         targets: &[Name::CdnCacheControl],
         rules: &[],
         store_cookies: false,
+        forced: None,
+        drops_cookies: false,
         sent: mono,
         now: Now { mono, wall: UNIX_EPOCH + Duration::from_secs(1_767_225_600) },
     };

@@ -100,6 +100,14 @@ impl KeyBuilder {
         Presented::new(Arc::clone(request), self.request_rules, self.hasher)
     }
 
+    /// Presents a request to the cache, under the current rules, but as one that accepts fresh responses
+    /// without validation.
+    #[must_use]
+    pub fn present_without_demands(&self, request: &Arc<RequestHead>) -> Presented {
+        let rules = RequestRules { ignore_no_cache: true, ..self.request_rules };
+        Presented::new(Arc::clone(request), rules, self.hasher)
+    }
+
     /// Returns two numbers derived from `text` and the secret, which no client can predict.
     #[must_use]
     pub fn keyed_pair(&self, text: &str) -> [u64; 2] {
@@ -123,7 +131,7 @@ impl KeyBuilder {
         let uri = self.rules.apply(uri);
         let text = match space {
             Space(0) => uri,
-            Space(number) => format!("{uri}{SEPARATOR}{number:x}").into(),
+            Space(number) => with_space(&uri, number),
         };
         work::count(work::LOOK_UP + text.len());
         let mut hasher = self.hasher;
@@ -137,6 +145,17 @@ impl KeyBuilder {
         let uri = self.rules.apply(uri);
         (format!("{uri}{SEPARATOR}"), uri.to_string())
     }
+}
+
+/// Returns the text of a key in a space, whose number is written in eight hexadecimal digits.
+fn with_space(uri: &str, number: u32) -> Arc<str> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |at: u32| char::from(DIGITS[(number >> (4 * at) & 0xf) as usize]);
+    let mut text = String::with_capacity(uri.len() + 9);
+    text.push_str(uri);
+    text.push(SEPARATOR);
+    text.extend((0..8).map(digit));
+    text.into()
 }
 
 /// Hasher for tables of keys, which carry their own hash.

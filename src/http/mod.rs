@@ -12,6 +12,7 @@
 mod body_length;
 pub mod claims;
 pub mod cond;
+mod cookie;
 pub mod date;
 mod decimal;
 mod field_names;
@@ -34,6 +35,7 @@ mod target;
 mod version;
 
 pub use body_length::BodyLength;
+pub use cookie::cookie;
 pub use field_names::FieldNames;
 pub(crate) use field_value::is_field_value;
 pub use fields::{Field, Fields};

@@ -53,6 +53,7 @@ pub use settings::limits::Limits;
 pub use settings::origin::{OriginPlace, OriginUrl};
 pub use settings::service::Service;
 pub use settings::sites::field_edit::{FieldEdits, FieldLine, FieldName};
+pub use settings::sites::host_pattern::HostPattern;
 pub use settings::sites::host_policy::HostPolicy;
 pub use settings::sites::path_pattern::PathPattern;
 pub use settings::sites::site_route::{

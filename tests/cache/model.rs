@@ -72,6 +72,8 @@ pub(crate) fn storable(
         targets: &[Name::CdnCacheControl],
         rules,
         store_cookies: false,
+        forced: None,
+        drops_cookies: false,
         sent: at(now).mono,
         now: at(now),
     };

@@ -57,6 +57,12 @@ pub struct ResponseControl {
 }
 
 impl ResponseControl {
+    /// Returns the directives of a response that the operator shares for a `lifetime`, whatever the
+    /// origin says.
+    pub(super) fn forced(lifetime: Duration) -> Self {
+        Self { public: true, s_maxage: Some(lifetime), is_targeted: true, ..Self::default() }
+    }
+
     /// Reads all `Cache-Control` lines of a response. An unterminated quoted string could hide any
     /// directive, so it implies `no-store`.
     #[must_use]

@@ -29,6 +29,11 @@ pub struct Response<'a> {
     /// True if a response with `Set-Cookie` may be stored once it gives its lifetime (RFC 9111
     /// §7.3). If false, the response must also say that other clients may receive it.
     pub store_cookies: bool,
+    /// Lifetime that the operator has given the response, whatever the origin says; the response is
+    /// shared then, without `Set-Cookie`.
+    pub forced: Option<Duration>,
+    /// True if `Set-Cookie` is removed before the response is stored.
+    pub drops_cookies: bool,
     /// Time at which the request was sent.
     pub sent: Instant,
     /// Time at which the response was received.
@@ -38,6 +43,9 @@ pub struct Response<'a> {
 impl Response<'_> {
     /// Returns the directives that apply to this cache.
     pub(super) fn control(&self) -> ResponseControl {
+        if let Some(lifetime) = self.forced {
+            return ResponseControl::forced(lifetime);
+        }
         let targeted = targeted::control(self.fields, self.targets);
         targeted.unwrap_or_else(|| ResponseControl::of(self.fields))
     }

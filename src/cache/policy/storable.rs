@@ -43,6 +43,8 @@ pub enum NotStored {
     Tags,
     /// The cache is off.
     Off,
+    /// The operator has excluded the request or its route from the cache.
+    Bypass,
 }
 
 impl NotStored {
@@ -62,6 +64,7 @@ impl NotStored {
             Self::TooLarge => "too-large",
             Self::Tags => "tags",
             Self::Off => "off",
+            Self::Bypass => "bypass",
         }
     }
 }
@@ -135,10 +138,10 @@ pub fn still_storable(
     if explicit.is_none() && !control.public && !allows_heuristics(response.status) {
         return Err(NotStored::Status);
     }
-    if response.fields.has(Name::SetCookie)
-        && !(response.store_cookies && explicit.is_some())
-        && !response.shares_cookies(&control)
-    {
+    let may_store_cookies = response.drops_cookies
+        || (response.store_cookies && explicit.is_some())
+        || response.shares_cookies(&control);
+    if response.fields.has(Name::SetCookie) && !may_store_cookies {
         return Err(NotStored::Cookie);
     }
     let freshness = Freshness::of(response, &control, explicit);

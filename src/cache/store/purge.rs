@@ -188,6 +188,8 @@ mod tests {
                 targets: &[],
                 rules: &[],
                 store_cookies: false,
+                forced: None,
+                drops_cookies: false,
                 sent: self.now.mono,
                 now: self.now,
             };

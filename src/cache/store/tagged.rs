@@ -138,6 +138,8 @@ mod tests {
                 targets: &[],
                 rules: &[],
                 store_cookies: false,
+                forced: None,
+                drops_cookies: false,
                 sent: now.mono,
                 now,
             };

@@ -93,7 +93,7 @@ impl ReverseOptions {
         for section in &self.sites {
             sites.push(section.site(&groups)?);
         }
-        Sites::new(sites).map(Some)
+        Sites::new(sites).map(Some).map_err(|(_, reason)| reason)
     }
 
     /// Checks the sites of the file.
@@ -106,9 +106,8 @@ impl ReverseOptions {
         for (at, section) in self.sites.iter().enumerate() {
             let wrong = |message| (Some(at), message);
             sites.push(section.site(&groups).map_err(wrong)?);
-            Sites::new(sites.clone()).map_err(wrong)?;
         }
-        Ok(())
+        Sites::new(sites).map(drop).map_err(|(at, message)| (Some(at), message))
     }
 
     /// Returns the groups that have names.

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use crate::access::NamePattern;
 use crate::config::section::{Key, lines, many};
-use crate::proxy::Site;
+use crate::proxy::{HostPattern, Site};
 
 use super::groups::Groups;
 use super::route::{ROUTE, RouteSection};
@@ -12,7 +11,7 @@ use super::route::{ROUTE, RouteSection};
 /// A site in the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SiteSection {
-    hosts: Vec<NamePattern>,
+    hosts: Vec<HostPattern>,
     /// Route of all paths that no other route takes.
     pub(crate) rest: RouteSection,
     pub(crate) routes: Vec<RouteSection>,

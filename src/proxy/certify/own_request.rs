@@ -77,6 +77,7 @@ impl OwnRequest {
         let most = request.most;
         let fetch = FetchRequest {
             facts: RequestFacts::of(&head, None, &shared.settings),
+            bypasses_cache: true,
             presented: shared.present(&head),
             key: shared.cache.keys().key(&format!("acme {}", request.url).into()),
             head,

@@ -66,6 +66,7 @@ impl FetchPlan {
         FetchRequest {
             head,
             facts: query.facts,
+            bypasses_cache: query.bypasses_cache,
             presented: query.presented,
             route: query.route,
             origin: None,

@@ -32,9 +32,12 @@ pub(super) fn lookup(
     if cx.shared.settings.status_key {
         exchange.cache_status.key = Some(query.key.uri().into());
     }
-    let found = match query.facts.upgrade.is_some() {
-        true => Found::Miss(MissReason::Method),
-        false => cx.shared.cache.look_up(&query.key, &mut query.presented, cx.reactor.now().mono),
+    let found = match (query.facts.upgrade.is_some(), query.bypasses_cache) {
+        (true, _) => Found::Miss(MissReason::Method),
+        (false, true) => Found::Miss(MissReason::Bypass),
+        (false, false) => {
+            cx.shared.cache.look_up(&query.key, &mut query.presented, cx.reactor.now().mono)
+        }
     };
     let (plan, forwarded) = match found {
         Found::Hit(object, _) | Found::Stale(object, _) | Found::Partial(object, _)

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::cache::{CacheKey, Presented};
-use crate::http::RequestHead;
+use crate::http::{RequestHead, cookie};
 use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::Route;
-
+use crate::proxy::settings::sites::site_route::{CacheMode, RouteCache};
 use crate::tls::Facts;
 
 use super::context::ClientCx;
@@ -20,6 +20,8 @@ pub(super) struct Query {
     pub(super) route: Arc<Route>,
     pub(super) facts: RequestFacts,
     pub(super) key: CacheKey,
+    /// True if the cache neither answers nor stores, by a rule of the operator.
+    pub(super) bypasses_cache: bool,
     pub(super) presented: Presented,
     /// Number of joined fetches that could not answer the request.
     pub(super) failed_joins: u32,
@@ -33,12 +35,23 @@ impl Query {
         tls: Option<&Arc<Facts>>,
         cx: &ClientCx<'_>,
     ) -> Self {
+        let policy = route.site().map(|site| &site.route.policy.cache);
         Self {
             facts: RequestFacts::of(request, tls, &cx.shared.settings),
             key: cx.shared.cache.keys().key_in(route.space, &route.uri),
-            presented: cx.shared.present(request),
+            bypasses_cache: policy.is_some_and(|policy| bypasses(policy, request)),
+            presented: match policy.is_some_and(|policy| policy.ignore_no_cache) {
+                true => cx.shared.cache.keys().present_without_demands(request),
+                false => cx.shared.present(request),
+            },
             route,
             failed_joins: 0,
         }
     }
+}
+
+/// Returns true if the route of the site excludes the request from the cache.
+fn bypasses(policy: &RouteCache, request: &RequestHead) -> bool {
+    policy.mode == CacheMode::Off
+        || policy.bypass_cookies.iter().any(|name| cookie(name, request).is_some())
 }

@@ -190,6 +190,9 @@ fn storable(
     if !cx.shared.cache.is_on() {
         return Err(NotStored::Off);
     }
+    if fetch.request.bypasses_cache {
+        return Err(NotStored::Bypass);
+    }
     if attempt.connection.bound_to.is_some() {
         return Err(NotStored::Authorization);
     }

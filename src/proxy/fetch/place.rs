@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::balance::{Ask, Outcome};
-use crate::http::{Name, RequestHead, Status};
+use crate::http::{RequestHead, Scheme, Status, cookie};
 use crate::proxy::address_text::AddressText;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::origin::groups::{Choice, Place};
@@ -85,17 +85,6 @@ fn hash(settings: &OriginGroup, fetch: &Fetch, cx: &FetchCx<'_>) -> u64 {
 /// Returns the number of the member at which the client stays, by its cookie.
 fn sticky(name: &str, request: &RequestHead) -> Option<u64> {
     u64::from_str_radix(cookie(name, request)?, 16).ok()
-}
-
-/// Returns the value of a cookie (RFC 6265 §4.2).
-fn cookie<'a>(name: &str, request: &'a RequestHead) -> Option<&'a str> {
-    let lines =
-        request.fields().all(Name::Cookie).filter_map(|line| std::str::from_utf8(line).ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    pairs
-        .map(|(key, value)| (key.trim(), value.trim()))
-        .find(|(key, _)| *key == name)
-        .map(|(_, it)| it)
 }
 
 impl Fetch {
@@ -218,8 +207,8 @@ impl Fetch {
             return None;
         }
         let secure = match self.request.route.scheme() {
-            crate::http::Scheme::Https => "; Secure",
-            crate::http::Scheme::Http => "",
+            Scheme::Https => "; Secure",
+            Scheme::Http => "",
         };
         Some(format!("{name}={number:016x}; Path=/; HttpOnly; SameSite=Lax{secure}").into())
     }

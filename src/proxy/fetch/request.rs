@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cache::{CacheKey, Object, Presented};
-use crate::http::{BodyLength, RequestHead};
+use crate::http::{BodyLength, Method, Name, RequestHead, Status};
 use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::{Origin, Route};
+use crate::proxy::settings::sites::site_route::CacheMode;
 use crate::proxy::transfer::body::Body;
 use crate::reactor::{Id, Token};
 
@@ -17,6 +19,8 @@ use super::RangeFill;
 pub(crate) struct FetchRequest {
     pub(crate) head: Arc<RequestHead>,
     pub(crate) facts: RequestFacts,
+    /// True if the response is neither shared nor stored, by a rule of the operator.
+    pub(crate) bypasses_cache: bool,
     /// The request as the cache compares it.
     pub(crate) presented: Presented,
     pub(crate) route: Arc<Route>,
@@ -51,6 +55,25 @@ impl FetchRequest {
     /// Returns true if a site of a reverse proxy forwards the request.
     pub(super) fn is_reverse(&self) -> bool {
         self.route.site().is_some()
+    }
+
+    /// Returns the lifetime of a response with this status, if the route of the site gives it one whatever
+    /// the origin says. Responses to requests with credentials are the client's own.
+    pub(super) fn forced_lifetime(&self, status: Status) -> Option<Duration> {
+        let CacheMode::Forced(lifetime) = self.route.site()?.route.policy.cache.mode else {
+            return None;
+        };
+        let is_get = self.head.method() == Method::Get && !self.head.body_length().has_content();
+        let is_own = self.head.fields().has(Name::Authorization);
+        (is_get && !is_own && status.is_success()).then_some(lifetime)
+    }
+
+    /// Returns true if `Set-Cookie` is removed from a response with this status, so that the response can
+    /// be stored.
+    pub(super) fn drops_cookies(&self, status: Status) -> bool {
+        let asked = self.route.site().is_some_and(|site| site.route.policy.cache.drop_set_cookie);
+        let is_safe = matches!(self.head.method(), Method::Get | Method::Head);
+        (asked && is_safe) || self.forced_lifetime(status).is_some()
     }
 
     /// Returns the `Host` that the origin gets.

@@ -28,6 +28,7 @@ pub(super) fn response_fields(
     let own_users = request.route.site().is_some_and(|site| site.has_users);
     let without_info = own_users && !request.head.fields().has(Name::Authorization);
     let (fields, status) = (response.fields(), response.status());
+    let drops_cookies = request.drops_cookies(status);
     let hop = ConnectionOptions::of(response.version(), fields);
     let mut start_line = Vec::with_capacity(response.wire_length() + 128);
     HeadWriter::response(&mut start_line, status, response.reason());
@@ -37,6 +38,7 @@ pub(super) fn response_fields(
             Name::ContentLength if status.code() == 204 || status.is_interim() => {}
             Name::Other if without_info && field.is_named(b"Authentication-Info") => {}
             _ if hop.is_hop_by_hop(&field) => {}
+            Name::SetCookie if drops_cookies => {}
             _ if edits.is_some_and(|edits| edits.drops(field.name)) => {}
             _ => match mapping.as_ref().and_then(|mapping| mapped(&field, mapping)) {
                 Some(value) => out.copy(Field { value: &value, ..field }),

@@ -109,7 +109,7 @@ impl Fetch {
         let id = fetches.insert_with(|id| {
             let response = pending_response(&request, id.token(), shared);
             let ticket = shared.cache.begin(&request.key, &mut request.presented, response, now);
-            if request.bound_to.is_some() {
+            if request.bound_to.is_some() || request.bypasses_cache {
                 shared.cache.forbid_joining(ticket);
             }
             if request.background {
@@ -238,6 +238,8 @@ impl Fetch {
             targets: settings.targets(),
             rules: &settings.freshness_rules,
             store_cookies: settings.store_cookies,
+            forced: self.request.forced_lifetime(status),
+            drops_cookies: self.request.drops_cookies(status),
             sent,
             now: cx.reactor.now(),
         };

@@ -100,8 +100,8 @@ impl<'a> Behind<'a> {
         }
         let scheme = if self.https { Scheme::Https } else { Scheme::Http };
         let public = self.host.map_or(Cow::Borrowed(host), |host| Cow::Owned(text_of(&host)));
-        let port = Authority::parse(public.as_bytes()).ok().and_then(|public| public.port);
-        let port = port.unwrap_or(scheme.default_port());
+        let port = public.rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let port: u16 = port.unwrap_or(scheme.default_port());
         head.field("X-Forwarded-Proto", scheme.name().as_bytes());
         head.field("X-Forwarded-Host", public.as_bytes());
         head.number("X-Forwarded-Port", port.into());

@@ -1,5 +1,6 @@
 //! Routes through a reverse proxy.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::auth;
@@ -114,27 +115,31 @@ fn depends_on_path(site: &Site, route: &SiteRoute) -> bool {
 }
 
 /// Names by which a request asks for a resource.
-struct Names {
+struct Names<'a> {
     /// The scheme by which the client asked.
     scheme: Scheme,
     /// The host that decides about the site, in lower case and without its port; may be empty.
-    host: String,
+    host: Cow<'a, str>,
     /// Host and port by which this proxy was asked, without the default port.
     asked: Option<String>,
     /// Host and port by which the client asked, if a trusted proxy reports them.
     public: Option<String>,
 }
 
-impl Names {
-    fn of(request: &RequestHead, behind: &Behind<'_>) -> Self {
+impl<'a> Names<'a> {
+    fn of(request: &'a RequestHead, behind: &Behind<'a>) -> Self {
         let authority = |value| Authority::parse(value).ok();
         let asked =
             request.authority().or_else(|| request.fields().get(Name::Host).and_then(authority));
         let scheme = if behind.https { Scheme::Https } else { Scheme::Http };
-        let host = behind.host.or(asked).map(|authority| authority.host.to_ascii_lowercase());
+        let host = behind.host.or(asked).map_or("", |authority| authority.host);
+        let host = match host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => Cow::Owned(host.to_ascii_lowercase()),
+            false => Cow::Borrowed(host),
+        };
         Self {
             scheme,
-            host: host.unwrap_or_default(),
+            host,
             asked: asked.map(|asked| normalized(&asked, behind.scheme_here().default_port())),
             public: behind.host.map(|public| normalized(&public, scheme.default_port())),
         }
@@ -159,7 +164,8 @@ fn target(request: &RequestHead, forward: &Forward, path_and_query: &str) -> Opt
             .unwrap_or(path)
             .to_owned(),
     };
-    let slash = if below.starts_with('/') { "" } else { "/" };
+    let is_whole = below.is_empty() && forward.origin_prefix.is_empty();
+    let slash = if is_whole { "/" } else { "" };
     Some([&forward.origin_prefix, slash, &below, query].concat())
 }
 
@@ -168,7 +174,7 @@ fn location(
     redirect: &Redirect,
     request: &RequestHead,
     record: &ExchangeRecord,
-    names: &Names,
+    names: &Names<'_>,
 ) -> String {
     let client = AddressText::of(record.behind);
     let path_and_query = match request.path_and_query() {

@@ -129,6 +129,9 @@ impl Origin {
 
     /// Returns the same origin at one address, whose connections are no other's.
     pub(crate) fn at(&self, address: OriginAddress) -> Self {
+        if self.known_address().as_ref() == Some(&address) {
+            return Self { address: Some(address), ..self.clone() };
+        }
         let authority = format!("{} at {address}", self.key.authority);
         let key = OriginKey { authority: authority.into(), ..self.key.clone() };
         Self { key, address: Some(address), ..self.clone() }

@@ -1,6 +1,7 @@
 //! Sites of a reverse proxy: the hosts that it serves, and the routes of each.
 
 pub(crate) mod field_edit;
+pub(crate) mod host_pattern;
 pub(crate) mod host_policy;
 pub(crate) mod path_pattern;
 pub(crate) mod site_route;
@@ -11,12 +12,13 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use crate::access::{NamePattern, NameReach};
+use crate::access::NameReach;
 use crate::cache::Space;
 use crate::proxy::settings::group::OriginGroup;
 use crate::proxy::settings::origin::OriginUrl;
 use crate::work::{LOOK_UP, count};
 
+use host_pattern::HostPattern;
 use path_pattern::PathPattern;
 use site_route::{Forward, RouteAction, RoutePolicy, SiteRoute};
 use site_routes::SiteRoutes;
@@ -37,7 +39,7 @@ pub struct Sites {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Site {
     /// The hosts; empty for the default site.
-    pub hosts: Vec<NamePattern>,
+    pub hosts: Vec<HostPattern>,
     /// The routes.
     pub routes: SiteRoutes,
     /// Number that keeps the responses of the site apart from all others in the cache. It is another one
@@ -50,7 +52,7 @@ impl Site {
     ///
     /// # Errors
     /// Returns the reason if a route can never be used.
-    pub fn new(hosts: Vec<NamePattern>, routes: Vec<SiteRoute>) -> Result<Self, String> {
+    pub fn new(hosts: Vec<HostPattern>, routes: Vec<SiteRoute>) -> Result<Self, String> {
         let mut hasher = DefaultHasher::new();
         hosts.iter().for_each(|host| host.to_string().hash(&mut hasher));
         routes.iter().for_each(|route| identify(route, &mut hasher));
@@ -91,29 +93,30 @@ impl Sites {
     /// Creates the sites. At most one has no hosts: it serves all hosts that no other serves.
     ///
     /// # Errors
-    /// Returns the reason if a host is given twice.
-    pub fn new(list: Vec<Site>) -> Result<Self, String> {
+    /// Returns the number of a site that has a host of an earlier one, and the reason.
+    pub fn new(list: Vec<Site>) -> Result<Self, (usize, String)> {
         let mut sites = Self::default();
         for (at, site) in list.iter().enumerate() {
             if site.hosts.is_empty() && sites.default.replace(at).is_some() {
-                return Err("two sites have no hosts; one can serve all other hosts".into());
+                let reason = "two sites have no hosts; one can serve all other hosts";
+                return Err((at, reason.to_owned()));
             }
             for host in &site.hosts {
-                sites.add(host, at)?;
+                sites.add(host, at).map_err(|reason| (at, reason))?;
             }
         }
         sites.list = list;
         Ok(sites)
     }
 
-    fn add(&mut self, host: &NamePattern, at: usize) -> Result<(), String> {
+    fn add(&mut self, host: &HostPattern, at: usize) -> Result<(), String> {
         let reach = host.reach();
         let tables = [
             (matches!(reach, NameReach::Itself | NameReach::Both), &mut self.by_host),
             (matches!(reach, NameReach::Below | NameReach::Both), &mut self.by_domain),
         ];
         for (_, table) in tables.into_iter().filter(|(is_in, _)| *is_in) {
-            if table.insert(host.name().into(), at).is_some() {
+            if table.insert(host.host().into(), at).is_some() {
                 return Err(format!("the host '{host}' is given twice"));
             }
         }
