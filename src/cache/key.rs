@@ -73,6 +73,8 @@ impl Hash for CacheKey {
 pub struct KeyBuilder {
     hasher: SipHasher13,
     rules: KeyRules,
+    /// Rules that apply to some requests in place of the others.
+    special_rules: Vec<KeyRules>,
     request_rules: RequestRules,
 }
 
@@ -81,11 +83,17 @@ impl KeyBuilder {
     #[must_use]
     pub fn new(secret: [u64; 2]) -> Self {
         let hasher = SipHasher13::new_with_keys(secret[0], secret[1]);
-        Self { hasher, rules: KeyRules::default(), request_rules: RequestRules::default() }
+        Self {
+            hasher,
+            rules: KeyRules::default(),
+            special_rules: Vec::new(),
+            request_rules: RequestRules::default(),
+        }
     }
 
-    pub(super) fn set_rules(&mut self, rules: KeyRules) {
+    pub(super) fn set_rules(&mut self, rules: KeyRules, special_rules: Vec<KeyRules>) {
         self.rules = rules;
+        self.special_rules = special_rules;
     }
 
     /// Replaces the rules by which requests are read and compared. Requests presented before keep
@@ -122,13 +130,14 @@ impl KeyBuilder {
     /// Returns the key of a normalised target URI, in the space of forward proxies.
     #[must_use]
     pub fn key(&self, uri: &Arc<str>) -> CacheKey {
-        self.key_in(Space(0), uri)
+        self.key_in(Space(0), None, uri)
     }
 
-    /// Returns the key of a normalised target URI in a space.
+    /// Returns the key of a normalised target URI in a space, by `rules` that take the place of the
+    /// others.
     #[must_use]
-    pub fn key_in(&self, space: Space, uri: &Arc<str>) -> CacheKey {
-        let uri = self.rules.apply(uri);
+    pub fn key_in(&self, space: Space, rules: Option<&KeyRules>, uri: &Arc<str>) -> CacheKey {
+        let uri = rules.unwrap_or(&self.rules).apply(uri);
         let text = match space {
             Space(0) => uri,
             Space(number) => with_space(&uri, number),
@@ -139,11 +148,16 @@ impl KeyBuilder {
         CacheKey { hash: hasher.finish(), text }
     }
 
-    /// Returns the text with which the keys of a URI begin in all spaces but 0, and the text of the key
-    /// in space 0.
-    pub(super) fn texts(&self, uri: &Arc<str>) -> (String, String) {
-        let uri = self.rules.apply(uri);
-        (format!("{uri}{SEPARATOR}"), uri.to_string())
+    /// Returns the texts with which the keys of a URI begin in all spaces but 0, and the text of the key
+    /// in space 0: a URI has several keys if some requests have rules of their own.
+    pub(super) fn texts(&self, uri: &Arc<str>) -> (Vec<String>, String) {
+        let plain = self.rules.apply(uri);
+        let mut uris: Vec<Arc<str>> = vec![Arc::clone(&plain)];
+        uris.extend(self.special_rules.iter().map(|rules| rules.apply(uri)));
+        uris.sort_unstable();
+        uris.dedup();
+        let prefixes = uris.iter().map(|uri| format!("{uri}{SEPARATOR}"));
+        (prefixes.collect(), plain.to_string())
     }
 }
 
@@ -197,11 +211,11 @@ mod tests {
     #[test]
     fn keys_of_one_uri_differ_by_space() {
         let (keys, uri) = (KeyBuilder::new([1, 2]), Arc::from("http://h.example/a"));
-        let [plain, one, other] = [0, 1, 2].map(|space| keys.key_in(Space(space), &uri));
+        let [plain, one, other] = [0, 1, 2].map(|space| keys.key_in(Space(space), None, &uri));
         assert!(plain != one && one != other && one.hash() != other.hash());
         assert_eq!([plain.uri(), one.uri()], [&*uri; 2]);
-        let (prefix, exact) = keys.texts(&uri);
-        assert!(one.text().starts_with(&prefix) && **plain.text() == *exact);
+        let (prefixes, exact) = keys.texts(&uri);
+        assert!(one.text().starts_with(&prefixes[0]) && **plain.text() == *exact);
     }
 
     #[test]

@@ -126,10 +126,11 @@ impl<F: Copy> Cache<F> {
         self.busy.marks().clear();
     }
 
-    /// Replaces the rules by which keys are made. Responses under keys that are no longer made are
-    /// not found again, and are evicted in time.
-    pub fn set_key_rules(&mut self, rules: KeyRules) {
-        self.keys.set_rules(rules);
+    /// Replaces the rules by which keys are made, and the special ones that take their place for some
+    /// requests, so that purges find the keys of those too. Responses under keys that are no longer made
+    /// are not found again, and are evicted in time.
+    pub fn set_key_rules(&mut self, rules: KeyRules, special_rules: Vec<KeyRules>) {
+        self.keys.set_rules(rules, special_rules);
     }
 
     /// Replaces the rules by which requests are read and compared. Requests presented before are

@@ -98,7 +98,7 @@ impl Shared {
         let mut secrets = Secrets::new(surroundings.secret);
         let keys = KeyBuilder::new(surroundings.secret);
         let mut cache = Cache::new(cache_limits(&settings), keys);
-        cache.set_key_rules(settings.key_rules.clone());
+        cache.set_key_rules(settings.key_rules.clone(), settings.special_key_rules());
         cache.set_request_rules(settings.request_rules);
         Self {
             heads: limits.of_heads(),
@@ -150,7 +150,7 @@ impl Shared {
             self.cache.clear(); // responses of other origins, which answer nothing any more
         }
         self.cache.set_limits(cache_limits(&settings));
-        self.cache.set_key_rules(settings.key_rules.clone());
+        self.cache.set_key_rules(settings.key_rules.clone(), settings.special_key_rules());
         self.cache.set_request_rules(settings.request_rules);
         self.origins.names.reload(&settings, reactor);
         let limits = &settings.limits;

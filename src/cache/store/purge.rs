@@ -59,7 +59,8 @@ impl PurgeScope {
         match self {
             Self::Uri(uri) => {
                 let (spaces, plain) = keys.texts(uri);
-                vec![Range::exactly(plain), prefix(spaces)]
+                let exact = std::iter::once(Range::exactly(plain));
+                exact.chain(spaces.into_iter().map(prefix)).collect()
             }
             Self::Prefix(text) => vec![prefix(text.clone())],
             Self::Host(host) => {
@@ -316,14 +317,14 @@ mod tests {
     fn uri_is_purged_under_its_key() {
         let mut kept = Kept::new(&[]);
         let drop = Some("utm_*".parse().unwrap());
-        kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() });
+        kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() }, Vec::new());
         let stored = kept.object("http://h.test/?a", "");
         kept.cache.update(&kept.key("http://h.test/?a&utm_x=1"), &stored);
         assert_eq!(kept.purge(&PurgeScope::Uri("http://h.test/?utm_x=2&a".into()), false), 1);
         // Responses that were stored under other rules are found, too.
         kept.cache.update(&kept.key("http://h.test/?a"), &stored);
         let drop = Some("a".parse().unwrap());
-        kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() });
+        kept.cache.set_key_rules(KeyRules { drop, ..KeyRules::default() }, Vec::new());
         assert_eq!(kept.purge(&PurgeScope::Prefix("http://h.test/".into()), false), 1);
     }
 

@@ -1,6 +1,7 @@
 //! Fixed answers in option syntax: `STATUS`, `STATUS TEXT` or `STATUS @FILE`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::config::files;
 use crate::http::Status;
@@ -54,4 +55,37 @@ pub(super) fn read(text: &str) -> Result<FixedAnswer, String> {
     let known = TYPES.iter().find(|(known, _)| known.eq_ignore_ascii_case(end));
     let media_type = known.map_or(TEXT, |(_, media_type)| media_type);
     Ok(FixedAnswer { status, media_type: media_type.into(), content: content.into() })
+}
+
+/// Checks the form of error pages: `STATUS,STATUS @FILE`.
+///
+/// # Errors
+/// Returns the reason if `text` is of another form.
+pub(super) fn check_pages(text: &str) -> Result<(), String> {
+    page_parts(text).map(drop)
+}
+
+/// Returns the statuses and the file of error pages.
+fn page_parts(text: &str) -> Result<(Vec<Status>, &str), String> {
+    let wrong =
+        || format!("'{text}' is not 'STATUS,… @FILE', such as '502,503 @/etc/tidegate/busy.html'");
+    let (statuses, file) = text.split_once(" @").ok_or_else(wrong)?;
+    let status = |text: &str| {
+        let status = text.trim().parse().ok().and_then(Status::new);
+        status.filter(|status| (400..600).contains(&status.code()))
+    };
+    let statuses = statuses.split(',').map(status).collect::<Option<Vec<_>>>();
+    let statuses = statuses.filter(|_| !file.is_empty()).ok_or_else(wrong)?;
+    Ok((statuses, file))
+}
+
+/// Reads error pages, one for each status.
+///
+/// # Errors
+/// Returns the reason if the form is wrong, or the file cannot be read.
+pub(super) fn pages(text: &str) -> Result<Vec<(Status, Arc<FixedAnswer>)>, String> {
+    let (statuses, file) = page_parts(text)?;
+    let first = statuses.first().copied().unwrap_or(Status::SERVICE_UNAVAILABLE);
+    let page = Arc::new(read(&format!("{} @{file}", first.code()))?);
+    Ok(statuses.into_iter().map(|status| (status, Arc::clone(&page))).collect())
 }

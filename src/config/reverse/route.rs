@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Cidr;
+use crate::cache::KeyRules;
 use crate::config::section::{Key, many, one};
 use crate::http::list;
 use crate::proxy::{
@@ -30,12 +31,23 @@ pub struct RouteSection {
     host: Option<HostPolicy>,
     clients: Vec<Cidr>,
     policy: RoutePolicy,
+    /// Statuses and files of error pages, as they were written.
+    error_pages: Vec<String>,
 }
 
 impl RouteSection {
     /// Returns the route from a path to a URL or a group.
     pub(super) fn to(path: PathPattern, to: &str) -> Self {
         Self { path: Some(path), to: Some(to.to_owned()), ..Self::default() }
+    }
+
+    /// Returns the key rules of the route, which take the place of all of the process.
+    fn key_rules(&mut self) -> &mut KeyRules {
+        self.policy.cache.key_rules.get_or_insert_default()
+    }
+
+    fn key_rule(&self, get: impl Fn(&KeyRules) -> Option<String>) -> Vec<String> {
+        self.policy.cache.key_rules.as_ref().and_then(get).into_iter().collect()
     }
 
     fn shown_path(&self) -> &str {
@@ -52,6 +64,9 @@ impl RouteSection {
         route.methods.clone_from(&self.methods);
         route.field.clone_from(&self.field);
         route.policy = self.policy.clone();
+        for text in &self.error_pages {
+            route.policy.error_pages.extend(answer::pages(text).map_err(wrong)?);
+        }
         route.policy.clients = (!self.clients.is_empty()).then(|| self.clients.clone());
         route.policy.request_fields.check_request().map_err(wrong)?;
         route.policy.response_fields.check_response().map_err(wrong)?;
@@ -295,6 +310,35 @@ pub const ROUTE: &[Key<RouteSection>] = &[
             false => Err(format!("'{text}' is not the name of a cookie")),
         },
         |o| texts(&o.policy.cache.bypass_cookies),
+    ),
+    one(
+        "key-drop-query",
+        "NAMES",
+        "Query parameters to ignore in the cache key, in place of the option of this name",
+        |o, text| text.parse().map(|names| o.key_rules().drop = Some(names)),
+        |o| o.key_rule(|rules| rules.drop.as_ref().map(ToString::to_string)),
+    ),
+    one(
+        "key-keep-query",
+        "NAMES",
+        "Query parameters to keep in the cache key, in place of the option of this name",
+        |o, text| text.parse().map(|names| o.key_rules().keep = Some(names)),
+        |o| o.key_rule(|rules| rules.keep.as_ref().map(ToString::to_string)),
+    ),
+    one(
+        "key-sort-query",
+        "on|off",
+        "Ignore the order of query parameters in the cache key, in place of the option of this name",
+        |o, text| switch(text).map(|on| o.key_rules().sort = on),
+        |o| o.key_rule(|rules| rules.sort.then(|| "on".to_owned())),
+    ),
+    many(
+        "error-page",
+        "STATUSES @FILE",
+        "Content of error responses of the proxy itself, such as '502,503,504 @/etc/tidegate/busy.html' \
+         [default: a line of text]",
+        |o, text| answer::check_pages(text).map(|()| o.error_pages.push(text.to_owned())),
+        |o| o.error_pages.clone(),
     ),
     one(
         "ignore-client-no-cache",

@@ -8,6 +8,7 @@ use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::observe::trace_event::TraceEvent;
+use crate::proxy::settings::sites::site_route::SiteRoute;
 use crate::proxy::timers::ClientTimer;
 
 use super::connection::Connection;
@@ -31,6 +32,8 @@ pub(crate) struct Exchange {
     pub(super) cache_status: CacheStatus,
     /// `Authentication-Info` for the user whose credentials were verified.
     pub(super) auth_info: Option<AuthInfo>,
+    /// The route of the site that forwards the request, whose pages errors have.
+    pub(super) site_route: Option<Arc<SiteRoute>>,
     /// Time for `Strict-Transport-Security`, if the response gets that field.
     pub(super) hsts: Option<Duration>,
     /// State of the exchange; [`State::Finish`] while a step has it.
@@ -66,10 +69,14 @@ impl Exchange {
         self.persistence.keep_only_if(self.upload == Upload::Done && !cx.shared.draining);
         let explain = cx.shared.explain.as_deref();
         let context = ResponseContext { explain, ..self.response_context(cx) };
-        let (status, sent) = respond::error(connection.output.bytes(), error, context);
+        let page = self.site_route.as_ref();
+        let page = page.and_then(|route| route.policy.error_page(error.error_status().status));
+        let media_type = page.map_or(respond::TEXT, |page| page.media_type.as_bytes());
+        let page = page.map(|page| &**page);
+        let (status, sent) = respond::error(connection.output.bytes(), error, page, context);
+        self.record.tell_type(cx.shared.settings.log, media_type);
         self.record.status = Some(status);
         self.record.sent = sent;
-        self.record.tell_type(cx.shared.settings.log, respond::TEXT);
     }
 
     /// Responds with the output of `write`, which returns the status and the length of the content.

@@ -117,6 +117,7 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
         upload,
         cache_status: CacheStatus::default(),
         auth_info: None,
+        site_route: None,
         hsts: settings.hsts.filter(|_| is_reverse && connection.tls.is_some()),
         state: first_state(connection.listener.kind(), challenge),
     })
@@ -150,7 +151,7 @@ pub(super) fn refuse(
         explain: None,
     };
     let before = connection.output.total();
-    let (status, sent) = respond::error(connection.output.bytes(), error, context);
+    let (status, sent) = respond::error(connection.output.bytes(), error, None, context);
     let mut record = record_of(error, connection, cx.reactor.now());
     record.status = Some(status);
     record.sent = sent;

@@ -41,10 +41,11 @@ pub(super) struct ResponseContext<'a> {
     pub(super) explain: Option<&'a str>,
 }
 
-/// Writes the response to an exchange that failed. Returns its status and the length of its content.
+/// Writes the response to an exchange that failed, with the content of `page` if there is one. Returns its status and the length of its content.
 pub(super) fn error(
     out: &mut Vec<u8>,
     error: &ExchangeError,
+    page: Option<&FixedAnswer>,
     context: ResponseContext<'_>,
 ) -> (Status, u64) {
     let ErrorStatus { status, kind } = error.error_status();
@@ -70,7 +71,11 @@ pub(super) fn error(
     if let Some(left) = error.retry_after() {
         head.number("Retry-After", left.as_secs() + u64::from(left.subsec_nanos() > 0));
     }
-    let length = end(head, TEXT, text.as_bytes(), context);
+    let (media_type, content) = match page {
+        Some(page) => (page.media_type.as_bytes(), &*page.content),
+        None => (TEXT, text.as_bytes()),
+    };
+    let length = end(head, media_type, content, context);
     (status, length)
 }
 

@@ -58,6 +58,7 @@ pub(super) fn route(
             })
         }
         Ok(Routed::Fetch(route)) => {
+            exchange.site_route = route.site().map(|site| Arc::clone(&site.route));
             let purges = exchange.request.method_name() == "PURGE";
             if purges && settings.may_purge(connection.address.ip()) {
                 return purge(&route.uri, exchange, connection, cx);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::access::{Host, RuleDecision, RuleRef};
 use crate::balance::OriginAddress;
-use crate::cache::Space;
+use crate::cache::{CacheKey, KeyBuilder, Space};
 use crate::http::Scheme;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::settings::Settings;
@@ -210,6 +210,12 @@ impl Route {
     pub(crate) fn spaces(&self) -> impl Iterator<Item = Space> + use<> {
         let of_site = self.site().map(|site| site.space).filter(|space| *space != self.space);
         [Some(self.space), of_site].into_iter().flatten()
+    }
+
+    /// Returns the cache key of a URI in a space, by the key rules of the site's route.
+    pub(crate) fn key(&self, keys: &KeyBuilder, space: Space, uri: &Arc<str>) -> CacheKey {
+        let rules = self.site().and_then(|site| site.route.policy.cache.key_rules.as_ref());
+        keys.key_in(space, rules, uri)
     }
 
     /// Returns the scheme of the target URI; `Http` for CONNECT.

@@ -154,6 +154,19 @@ impl Settings {
         sites.chain(self.forwards().then_some(Space(0))).collect()
     }
 
+    /// Returns the key rules of routes that have some of their own.
+    pub(super) fn special_key_rules(&self) -> Vec<KeyRules> {
+        let sites = self.all_services().filter_map(|(_, service)| service.sites.as_ref());
+        let routes = sites.flat_map(|sites| sites.list()).flat_map(|site| site.routes.list());
+        let mut rules = Vec::new();
+        for own in routes.filter_map(|route| route.policy.cache.key_rules.as_ref()) {
+            if !rules.contains(own) {
+                rules.push(own.clone());
+            }
+        }
+        rules
+    }
+
     /// Returns the groups of origins of all sites, each name once.
     #[must_use]
     pub fn groups(&self) -> Vec<Arc<OriginGroup>> {

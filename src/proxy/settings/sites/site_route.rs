@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Cidr;
+use crate::cache::KeyRules;
 use crate::http::{RequestHead, Status, list};
 use crate::proxy::settings::group::OriginGroup;
 
@@ -92,6 +93,8 @@ pub struct RoutePolicy {
     pub response_fields: FieldEdits,
     /// Use of the cache.
     pub cache: RouteCache,
+    /// Content of error responses that the proxy generates, by status.
+    pub error_pages: Vec<(Status, Arc<FixedAnswer>)>,
 }
 
 /// Use of the cache by a route.
@@ -101,6 +104,8 @@ pub struct RouteCache {
     pub mode: CacheMode,
     /// Cookies whose requests are neither answered from the cache nor stored.
     pub bypass_cookies: Vec<Box<str>>,
+    /// Rules for the parts of a URL that its cache key is made of, in place of those of the process.
+    pub key_rules: Option<KeyRules>,
     /// True if fresh responses answer requests with `no-cache` too.
     pub ignore_no_cache: bool,
     /// True if `Set-Cookie` is removed from responses that could be stored without it.
@@ -138,6 +143,13 @@ impl SiteRoute {
             RouteAction::Forward(forward) => Some(forward),
             RouteAction::Redirect(_) | RouteAction::Answer(_) => None,
         }
+    }
+}
+
+impl RoutePolicy {
+    /// Returns the content of the proxy's own error responses with this status, if the route has one.
+    pub(crate) fn error_page(&self, status: Status) -> Option<&Arc<FixedAnswer>> {
+        self.error_pages.iter().find(|(of, _)| *of == status).map(|(_, page)| page)
     }
 }
 
