@@ -15,6 +15,7 @@ use crate::proxy::{
     Settings, Sites,
 };
 use crate::reactor::{NameSource, NameSources};
+use crate::tls::ServerTls;
 use crate::units::Bytes;
 
 use super::acme::AcmeOptions;
@@ -325,7 +326,7 @@ impl Options {
             upgrades: self.upgrades.clone(),
             own_tls: acme.is_some().then(|| self.tls.own(&origin_tls)).transpose()?,
             origin_tls: Some(origin_tls),
-            server_tls: self.tls.server(!self.acme.certificates.is_empty())?.map(Arc::new),
+            server_tls: self.server_tls()?.map(Arc::new),
             acme,
             hsts: self.tls.hsts,
             cache_memory: usize::try_from(memory).unwrap_or(usize::MAX),
@@ -393,6 +394,12 @@ impl Options {
         }
     }
 
+    /// Returns the settings of TLS towards clients; `None` if no listener is for TLS.
+    fn server_tls(&self) -> Result<Option<ServerTls>, String> {
+        let listens = self.kinds().contains(&ListenerKind::Tls);
+        self.tls.server(listens, !self.acme.certificates.is_empty())
+    }
+
     /// Rejects dangerous combinations with the reason, instead of warning about them.
     fn check(&self) -> Result<(), String> {
         self.rules.check(!self.forwards())?;
@@ -405,6 +412,13 @@ impl Options {
             return Err(
                 "trusted-proxy works with --to only: a forward proxy drops X-Forwarded-* and \
                         Forwarded from any client"
+                    .into(),
+            );
+        }
+        if self.trusted_proxies.is_empty() && self.takes_headers() {
+            return Err(
+                "proxy-protocol on a listener works with trusted-proxy only: all connections \
+                        would be refused, because only trusted proxies may send headers"
                     .into(),
             );
         }

@@ -107,14 +107,14 @@ impl TlsOptions {
         OriginTls::new(options, &time()).map_err(|error| format!("TLS to origins: {error}"))
     }
 
-    /// Returns the settings towards clients, after reading the files; `None` if no listener needs any.
-    /// Certificates may be missing if the proxy `obtains` some.
+    /// Returns the settings towards clients, after reading the files; `None` unless the proxy `listens` for
+    /// TLS. Certificates may be missing if the proxy `obtains` some.
     ///
     /// # Errors
     /// A message that names the option or file, and the reason.
-    pub fn server(&self, obtains: bool) -> Result<Option<ServerTls>, String> {
-        self.check(obtains)?;
-        if self.listen.is_empty() {
+    pub fn server(&self, listens: bool, obtains: bool) -> Result<Option<ServerTls>, String> {
+        self.check(listens, obtains)?;
+        if !listens {
             return Ok(None);
         }
         let now = SystemClock.now().wall;
@@ -133,14 +133,16 @@ impl TlsOptions {
     }
 
     /// Rejects options that miss their counterpart.
-    fn check(&self, obtains: bool) -> Result<(), String> {
-        if !self.listen.is_empty() && self.certificates.is_empty() && !obtains {
-            return Err("listen-tls needs a certificate: add --tls-cert FILE --tls-key FILE, or \
+    fn check(&self, listens: bool, obtains: bool) -> Result<(), String> {
+        if listens && self.certificates.is_empty() && !obtains {
+            return Err(
+                "TLS to clients needs a certificate: add --tls-cert FILE --tls-key FILE, or \
                         --acme HOST to obtain one"
-                .into());
+                    .into(),
+            );
         }
-        if self.listen.is_empty() && !self.certificates.is_empty() {
-            return Err("tls-cert works with --listen-tls only".into());
+        if !listens && !self.certificates.is_empty() {
+            return Err("tls-cert works with --listen-tls only, or a [[listener]] with tls".into());
         }
         if !self.keys.is_empty() && self.keys.len() != self.certificates.len() {
             return Err(format!(
@@ -150,11 +152,13 @@ impl TlsOptions {
                 self.keys.len()
             ));
         }
-        if self.listen.is_empty() && !self.client_authorities.is_empty() {
-            return Err("client-ca works with --listen-tls only".into());
+        if !listens && !self.client_authorities.is_empty() {
+            return Err("client-ca works with --listen-tls only, or a [[listener]] with tls".into());
         }
-        if self.listen.is_empty() && !self.redirect.is_empty() {
-            return Err("http-redirect works with --listen-tls only".into());
+        if !listens && !self.redirect.is_empty() {
+            return Err(
+                "http-redirect works with --listen-tls only, or a [[listener]] with tls".into()
+            );
         }
         Ok(())
     }

@@ -119,7 +119,7 @@ impl Watched {
     }
 
     fn read(&mut self) -> Option<News> {
-        match self.options.server(self.obtains) {
+        match self.options.server(true, self.obtains) {
             Ok(server) => {
                 self.failed = None;
                 let server = server?;
@@ -151,7 +151,7 @@ impl Watched {
 
     /// Returns warnings about certificates that expire soon.
     fn expiring(&self) -> Vec<String> {
-        let server = self.options.server(self.obtains).ok().flatten();
+        let server = self.options.server(true, self.obtains).ok().flatten();
         self.options.expiring(server.as_ref())
     }
 }
