@@ -53,8 +53,12 @@ pub(super) fn banner(
     let everything = auth.iter().flat_map(|rules| &rules.spaces).find(|s| s.path.is_everything());
     let schemes = everything.map(ProtectionSpace::schemes);
     let nearby = |first: &Listening| Some(format!("{}://{}", first.scheme(), first.nearby()?));
-    let nearby = listening.iter().find_map(nearby).unwrap_or_default();
-    lines.push(first_command(options, schemes.as_deref(), &nearby, explain));
+    let nearby = listening.iter().find_map(nearby);
+    // No client of a forward proxy is known that connects to a socket in the file system.
+    let local = listening.first().filter(|_| options.is_reverse()).and_then(Listening::of_socket);
+    if let Some(nearby) = nearby.or(local) {
+        lines.push(first_command(options, schemes.as_deref(), &nearby, explain));
+    }
     lines.join("\n")
 }
 

@@ -32,8 +32,8 @@ pub(super) struct Needs {
     pub(super) log: Option<PathBuf>,
     /// The folder of certificates that the process obtains.
     pub(super) state: Option<PathBuf>,
-    /// The control socket, which is removed at the end.
-    pub(super) control: Option<PathBuf>,
+    /// Sockets in the file system, which are removed at the end.
+    pub(super) sockets: Vec<PathBuf>,
     /// The only ports to which the process connects over TCP; `None` if they are not known.
     pub(super) ports: Option<BTreeSet<u16>>,
 }
@@ -102,7 +102,7 @@ fn grants(needs: &Needs) -> Vec<Grant> {
         path: path.clone(),
         rights: AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile,
     }));
-    grants.extend(needs.control.iter().map(|path| grant(path, AccessFs::RemoveFile.into())));
+    grants.extend(needs.sockets.iter().map(|path| grant(path, AccessFs::RemoveFile.into())));
     grants.retain(|grant| !grant.rights.is_empty());
     grants
 }
@@ -237,8 +237,8 @@ mod tests {
     #[test]
     fn shared_folders_are_not_granted_as_a_whole() {
         let read = ["/etc/hosts", "/etc/tidegate/users"].map(PathBuf::from).to_vec();
-        let control = Some("/tmp/control.sock".into());
-        let grants = grants(&Needs { read, control, ..Needs::default() });
+        let sockets = vec!["/tmp/control.sock".into()];
+        let grants = grants(&Needs { read, sockets, ..Needs::default() });
         let paths: Vec<_> = grants.iter().map(|grant| grant.path.to_str().unwrap()).collect();
         assert_eq!(paths, ["/etc/hosts", "/etc/tidegate"]);
     }

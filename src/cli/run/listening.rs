@@ -39,6 +39,12 @@ impl Listening {
         self.address().filter(|_| self.kind == ListenerKind::Plain)
     }
 
+    /// Returns options of curl and a URL for a socket in the file system, if the listener is one.
+    pub(super) fn of_socket(&self) -> Option<String> {
+        let path = self.place.path()?.display();
+        Some(format!("--unix-socket {path} {}://localhost", self.scheme()))
+    }
+
     /// Returns the scheme of URLs that lead to the listener.
     pub(super) const fn scheme(&self) -> &'static str {
         match self.kind {

@@ -1,14 +1,14 @@
 //! Rights that the process drops once everything is open, before it starts a thread.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use rustix::fs::{Access, access};
 
 use crate::cli::args::options::RunArgs;
 use crate::cli::folders::folder_of;
-use crate::config::{Options, ResolverKind, places_of_authorities};
+use crate::config::{ListenPlace, Options, ResolverKind, places_of_authorities};
 use crate::proxy::Settings;
 
 use super::confine::{self, Needs};
@@ -43,7 +43,7 @@ impl Rights {
         let mut lines = Vec::from_iter(identity::warning(identity.as_ref()));
         let user = identity.as_ref().map(|identity| identity.name().to_owned());
         if let Some(identity) = identity {
-            hand_over(&identity, log, operating)?;
+            hand_over(&identity, options, log, operating)?;
             files::of_acme(options)?.iter().try_for_each(|path| identity.own_at(path))?;
             let failed = |error| format!("cannot become '{}': {error}", identity.name());
             identity.assume().map_err(|error| io::Error::other(failed(error)))?;
@@ -62,7 +62,7 @@ impl Rights {
                 library: options.resolver == ResolverKind::System,
                 log: files::access_log(options).map(PathBuf::from),
                 state: options.acme.folder.clone(),
-                control: operating.control.clone(),
+                sockets: sockets(options, operating).map(PathBuf::from).collect(),
                 ports: ports.clone(),
             };
             lines.extend(confine::enforce(&needs).map_err(io::Error::other)?);
@@ -114,15 +114,26 @@ impl Rights {
 /// Text of the standard library for a missing right.
 const DENIED: &str = "Permission denied";
 
-/// Makes the user the owner of what root has created: the log, the control socket, and the folder
-/// of the socket if this process created it.
-fn hand_over(identity: &Identity, log: &Output, operating: &Operating) -> io::Result<()> {
+/// Makes the user the owner of what root has created: the log, the sockets, and the folder of the control
+/// socket if this process created it.
+fn hand_over(
+    identity: &Identity,
+    options: &Options,
+    log: &Output,
+    operating: &Operating,
+) -> io::Result<()> {
     log.file().map_or(Ok(()), |file| identity.own(file))?;
-    let made = operating.control.iter().chain(&operating.folder);
+    let made = sockets(options, operating).chain(operating.folder.as_deref());
     for path in made {
         identity.own_at(path)?;
     }
     Ok(())
+}
+
+/// Returns the paths of sockets that the process has opened in the file system.
+fn sockets<'a>(options: &'a Options, operating: &'a Operating) -> impl Iterator<Item = &'a Path> {
+    let places = options.listeners.iter().flat_map(|section| &section.places);
+    operating.control.as_deref().into_iter().chain(places.filter_map(ListenPlace::path))
 }
 
 /// Returns warnings about files that the user cannot read.
