@@ -6,7 +6,6 @@ use std::task::Poll;
 use std::time::Instant;
 
 use crate::access::Host;
-use crate::auth::client_network;
 use crate::proxy::auth::path_of;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::reason::Reason;
@@ -22,6 +21,8 @@ use super::shared::Shared;
 #[derive(Debug)]
 pub(super) struct Tunnel {
     pub(super) id: Id<Self>,
+    /// The address of the client's peer, or the network that stands for it.
+    pub(super) network: IpAddr,
     pub(super) client: SocketId,
     pub(super) origin: SocketId,
     pub(super) up: Pipe,
@@ -183,7 +184,7 @@ impl Tunnel {
             // A reset shows the peer that the bytes are incomplete.
             if self.broken { reactor.reset(io) } else { reactor.close(io) }
         }
-        shared.admission.leave(self.network());
+        shared.admission.leave(self.network);
         shared.memory.count(&mut self.held, 0);
         shared.record(&self.record, reactor.now());
     }
@@ -192,11 +193,6 @@ impl Tunnel {
     pub(super) fn holds(&self, reactor: &Reactor<Mail>) -> usize {
         let of_layers = reactor.held(self.client) + reactor.held(self.origin);
         self.up.bytes.capacity() + self.down.bytes.capacity() + of_layers
-    }
-
-    /// Returns the client's address, or the network that stands for it.
-    pub(super) fn network(&self) -> IpAddr {
-        client_network(self.record.client.ip())
     }
 }
 

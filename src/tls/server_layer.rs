@@ -37,6 +37,8 @@ enum State {
     Hello {
         acceptor: Box<Acceptor>,
         has_begun: bool,
+        /// Bytes that were received before the layer was made.
+        early: Vec<u8>,
     },
     Session(Box<Session>),
     /// The client was refused by a fatal alert.
@@ -57,7 +59,15 @@ impl ServerLayer {
     /// Serves a client that has connected, by the settings `tls`.
     #[must_use]
     pub fn new(tls: Arc<ServerTls>) -> Self {
-        Self { tls, state: State::Hello { acceptor: Box::default(), has_begun: false }, name: None }
+        Self::with_early(tls, Vec::new())
+    }
+
+    /// Serves a client that has connected, by the settings `tls`. The bytes `early` were received from it
+    /// already.
+    #[must_use]
+    pub fn with_early(tls: Arc<ServerTls>, early: Vec<u8>) -> Self {
+        let state = State::Hello { acceptor: Box::default(), has_begun: false, early };
+        Self { tls, state, name: None }
     }
 
     /// Returns what was negotiated, once the handshake is complete.
@@ -87,8 +97,12 @@ impl ServerLayer {
 
     /// Returns the session, once the client's first message was received and the client is served.
     fn session(&mut self, wire: &mut Wire<'_>) -> io::Result<&mut Session> {
-        while let State::Hello { acceptor, has_begun } = &mut self.state {
-            let mut received = wire.recv_chunk(CHUNK)?;
+        while let State::Hello { acceptor, has_begun, early } = &mut self.state {
+            let early = std::mem::take(early);
+            let mut received = match early.as_slice() {
+                [] => wire.recv_chunk(CHUNK)?,
+                early => early,
+            };
             count(received.len());
             match received {
                 [] => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -232,7 +246,7 @@ impl Layer for ServerLayer {
     fn has_input(&self) -> bool {
         match &self.state {
             State::Session(session) => session.has_input(),
-            State::Hello { .. } => false,
+            State::Hello { early, .. } => !early.is_empty(),
             State::Refused(_) => true,
         }
     }

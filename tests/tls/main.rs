@@ -6,6 +6,7 @@ mod content;
 mod handshakes;
 mod hostile;
 mod idle;
+mod introduced;
 #[cfg(feature = "cli")]
 mod memory;
 mod pair;

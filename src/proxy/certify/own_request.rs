@@ -93,6 +93,8 @@ impl OwnRequest {
             upload,
             old_origin: false,
             gathered: None,
+            destination: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+            is_secure: false,
             bound_to: None,
         };
         let response = Fetch::begin(fetch, reactor, shared, fetches);

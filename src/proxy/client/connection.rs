@@ -24,7 +24,15 @@ pub(crate) struct Connection {
     /// Token of the client, which owns the socket.
     pub(super) token: Token,
     pub(super) io: SocketId,
+    /// The client's address: the peer's, unless a PROXY header of the peer states another.
     pub(super) address: SocketAddr,
+    /// The peer's address, or the network that stands for it: it is charged for the connection.
+    pub(super) network: IpAddr,
+    /// The address that the client has connected to, once it is known: by a PROXY header, or from the
+    /// socket.
+    pub(super) destination: Option<SocketAddr>,
+    /// True if the client speaks TLS with the proxy in front, as the PROXY header states.
+    pub(super) tls_in_front: bool,
     /// The listener that accepted the connection.
     pub(super) listener: ListenerInfo,
     /// The TLS session, once its handshake is complete.
@@ -41,7 +49,7 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Returns a connection from the client at `address` that `listener` has accepted.
+    /// Returns a connection from the peer at `address` that `listener` has accepted.
     pub(super) fn new(
         token: Token,
         io: SocketId,
@@ -52,6 +60,9 @@ impl Connection {
             token,
             io,
             address,
+            network: client_network(address.ip()),
+            destination: None,
+            tls_in_front: false,
             listener,
             tls: None,
             codec: ServerCodec::new(),
@@ -63,9 +74,14 @@ impl Connection {
         }
     }
 
-    /// Returns the client's address, or the network that stands for it.
-    pub(super) fn network(&self) -> IpAddr {
-        client_network(self.address.ip())
+    /// Returns the address that the client has connected to; an unspecified one for a socket in the file
+    /// system.
+    pub(super) fn destination(&mut self, reactor: &Reactor<Mail>) -> SocketAddr {
+        let (io, listener) = (self.io, self.listener.address);
+        *self.destination.get_or_insert_with(|| match listener.ip().is_unspecified() {
+            true => reactor.local_address(io).unwrap_or(listener),
+            false => listener,
+        })
     }
 
     /// Returns true if the connection was reset: no response can reach the client.
@@ -119,7 +135,7 @@ impl Connection {
     ) {
         self.release_bound_origins(reactor, shared);
         shared.memory.count(&mut held, 0);
-        shared.admission.leave(self.network());
+        shared.admission.leave(self.network);
         if reset {
             reactor.reset(self.io);
         } else {

@@ -20,6 +20,7 @@ use super::deliver::deliver;
 use super::exchange::Exchange;
 use super::finish::finish;
 use super::greet::{greet, greet_timed_out};
+use super::introduce::introduce;
 use super::lookup::lookup;
 use super::phase::{Flow, Phase};
 use super::receive::{receive, record_unanswered, request_timed_out};
@@ -48,6 +49,7 @@ impl Client {
     pub(crate) fn drive(&mut self, cx: &mut ClientCx<'_>) -> Drive {
         loop {
             let mut flow = match &mut self.phase {
+                Phase::Introduce(phase) => introduce(*phase, &mut self.connection, cx),
                 Phase::Greet(phase) => greet(phase, &mut self.connection, cx),
                 Phase::Receive(phase) => receive(phase, &mut self.connection, cx),
                 Phase::Exchange(exchange) => exchange.step(&mut self.connection, cx),
@@ -96,6 +98,10 @@ impl Client {
             (Phase::Receive(phase), ClientTimer::Request) => {
                 request_timed_out(phase, connection, cx)
             }
+            (Phase::Introduce(_), _) => {
+                record_unanswered(Timeout::Header.into(), connection, cx);
+                Flow::Gone
+            }
             (Phase::Greet(_), _) => greet_timed_out(connection, cx),
             (Phase::Receive(_) | Phase::Close(_), _) => Flow::Gone,
         }
@@ -131,7 +137,7 @@ impl Client {
             Phase::Receive(phase) if phase.head_began.is_some() => {
                 record_unanswered(reason, &connection, cx);
             }
-            Phase::Greet(_) | Phase::Receive(_) | Phase::Close(_) => {}
+            Phase::Introduce(_) | Phase::Greet(_) | Phase::Receive(_) | Phase::Close(_) => {}
         }
         connection.input.release(&mut cx.shared.buffers);
         connection.close(held, reset, cx.reactor, cx.shared);

@@ -73,6 +73,8 @@ impl FetchPlan {
             key: query.key,
             client: record.client,
             behind: record.behind,
+            destination: record.destination,
+            is_secure: record.is_secure(),
             user: record.user.clone(),
             validate: self.validate,
             fallback: self.fallback,

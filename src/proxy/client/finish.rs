@@ -21,7 +21,7 @@ pub(super) fn finish(
     cx.shared.record(&exchange.record, cx.reactor.now());
     cx.budget.spend_operation(); // many small exchanges in a row are much work, too
     if !std::mem::replace(&mut connection.served, true) {
-        cx.shared.admission.serve(connection.network(), cx.now());
+        cx.shared.admission.serve(connection.network, cx.now());
     }
     let read = exchange.upload == Upload::Done;
     if exchange.persistence.is_kept() && read {

@@ -1,10 +1,12 @@
 //! The client side: a connection, and the exchanges on it.
 //!
-//! A [`Client`] is a connection in one of three phases. Requests are received one after the other, and
+//! A [`Client`] is a connection in one of its phases. Requests are received one after the other, and
 //! each becomes an exchange, which owns its state. Each state has a step, one function in a file of its
 //! own, which takes the state and returns the next:
 //!
 //! ```text
+//! [introduce]
+//!    │
 //! [greet]
 //!    │
 //! receive ── auth ── route ──┬── [resolve] ── lookup ──┬── wait ──┬── deliver ── transmit ── finish
@@ -32,6 +34,7 @@ mod finish;
 mod greet;
 mod hook;
 mod http1;
+mod introduce;
 mod lookup;
 mod persistence;
 mod phase;
@@ -53,14 +56,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::proxy::mail::Mail;
-use crate::proxy::observe::listener::{ListenerInfo, ListenerKind};
+use crate::proxy::observe::listener::ListenerInfo;
 use crate::proxy::shared::Shared;
 use crate::proxy::timers::ClientTimer;
 use crate::reactor::{Driven, Id, Reactor, SocketId};
 
 use connection::Connection;
 use exchange::Exchange;
-use phase::{Greet, Phase, Receive};
+use phase::{Introduce, Phase};
 use state::{Auth, State};
 
 pub(super) use drive::Drive;
@@ -87,20 +90,16 @@ impl Client {
         listener: ListenerInfo,
         (began, until): (Instant, Instant),
     ) -> Self {
-        let receive = Receive { head_began: None, idle_since: began, idle_until: Some(until) };
-        Self {
-            connection: Connection::new(id.token(), io, address, listener),
-            phase: match listener.kind() {
-                ListenerKind::Tls => Phase::Greet(Greet { began, until }),
-                ListenerKind::Plain | ListenerKind::Redirect => Phase::Receive(receive),
-            },
-            held: 0,
-        }
+        let phase = match listener.settings.proxy_protocol {
+            true => Phase::Introduce(Introduce { began, until }),
+            false => Phase::first(listener.kind(), (began, until)),
+        };
+        Self { connection: Connection::new(id.token(), io, address, listener), phase, held: 0 }
     }
 
-    /// Returns the client's address, or the network that stands for it.
-    pub(crate) fn network(&self) -> IpAddr {
-        self.connection.network()
+    /// Returns the peer's address, or the network that stands for it.
+    pub(crate) const fn network(&self) -> IpAddr {
+        self.connection.network
     }
 
     /// Returns the time since which the connection is idle: all requests have got their responses.
@@ -116,6 +115,7 @@ impl Client {
     /// responses.
     pub(crate) fn half_head_since(&self) -> Option<Instant> {
         match &self.phase {
+            Phase::Introduce(introduce) => Some(introduce.began),
             Phase::Greet(greet) => Some(greet.began),
             Phase::Receive(receive) => {
                 receive.head_began.filter(|_| self.connection.output.is_empty())
@@ -132,6 +132,7 @@ impl Client {
     /// Returns one line about the connection and its exchange.
     pub(crate) fn dump(&self) -> String {
         let (phase, url) = match &self.phase {
+            Phase::Introduce(_) => ("Introduce", ""),
             Phase::Greet(_) => ("Greet", ""),
             Phase::Receive(_) => ("Receive", ""),
             Phase::Exchange(exchange) => (exchange.state.name(), exchange.record.url()),
@@ -172,8 +173,11 @@ impl Client {
     /// request, if it holds memory meanwhile.
     pub(crate) fn stalls_until(&self) -> Option<Instant> {
         let timers = &self.connection.timers;
-        let head_began =
-            matches!(&self.phase, Phase::Receive(receive) if receive.head_began.is_some());
+        let head_began = match &self.phase {
+            Phase::Introduce(_) => true,
+            Phase::Receive(receive) => receive.head_began.is_some(),
+            Phase::Greet(_) | Phase::Exchange(_) | Phase::Close(_) => false,
+        };
         let head = timers.get(ClientTimer::Request).filter(|_| head_began);
         let peer = [timers.get(ClientTimer::Send), timers.get(ClientTimer::Upload), head];
         peer.into_iter().flatten().min().filter(|_| self.held > 0)
@@ -182,7 +186,7 @@ impl Client {
     const fn exchange(&self) -> Option<&Exchange> {
         match &self.phase {
             Phase::Exchange(exchange) => Some(exchange),
-            Phase::Greet(_) | Phase::Receive(_) | Phase::Close(_) => None,
+            Phase::Introduce(_) | Phase::Greet(_) | Phase::Receive(_) | Phase::Close(_) => None,
         }
     }
 }

@@ -2,12 +2,16 @@
 
 use std::time::Instant;
 
+use crate::proxy::observe::listener::ListenerKind;
+
 use super::exchange::Exchange;
 
 /// Phase of a client connection. Exchanges follow each other, with a [`Receive`](Phase::Receive)
 /// before each.
 #[derive(Debug)]
 pub(super) enum Phase {
+    /// The PROXY header is received.
+    Introduce(Introduce),
     /// The TLS handshake is under way.
     Greet(Greet),
     /// The next request is received.
@@ -16,6 +20,15 @@ pub(super) enum Phase {
     Exchange(Box<Exchange>),
     /// The connection is closed (RFC 9112 §9.6).
     Close(Close),
+}
+
+/// Waiting for the PROXY header of a connection, or for the rest of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Introduce {
+    /// Time at which the connection was accepted.
+    pub(super) began: Instant,
+    /// Time until which the header, then the handshake and the first request, may take.
+    pub(super) until: Instant,
 }
 
 /// A TLS handshake with a client.
@@ -46,6 +59,20 @@ pub(super) struct Close {
     pub(super) lingers: bool,
     /// End of the lingering close, once the connection was shut down for writing.
     pub(super) until: Option<Instant>,
+}
+
+impl Phase {
+    /// Returns the first phase after a PROXY header, if there is one, of a connection to a listener of a
+    /// `kind` that was accepted at `began`. The client has time `until` then to send a request.
+    pub(super) const fn first(kind: ListenerKind, (began, until): (Instant, Instant)) -> Self {
+        match kind {
+            ListenerKind::Tls => Self::Greet(Greet { began, until }),
+            ListenerKind::Plain | ListenerKind::Redirect => {
+                let idle_until = Some(until);
+                Self::Receive(Receive { head_began: None, idle_since: began, idle_until })
+            }
+        }
+    }
 }
 
 impl Close {

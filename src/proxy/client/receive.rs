@@ -7,6 +7,7 @@ use crate::http::{ParseError, RequestHead, ServerEvent, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::listener::ListenerKind;
+use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::observe::reason::Reason;
 use crate::proxy::routing::client_address::Behind;
 use crate::proxy::timers::ClientTimer;
@@ -98,14 +99,16 @@ pub(super) fn request_timed_out(
 fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) -> Box<Exchange> {
     let (peer, settings) = (connection.address, &cx.shared.settings);
     let mut record = ExchangeRecord::new(cx.reactor.now(), peer, connection.listener);
+    record.destination = connection.destination(cx.reactor);
     record.tls.clone_from(&connection.tls);
+    record.tls_in_front = connection.tls_in_front;
     let is_reverse = settings.service(connection.listener.service()).is_reverse();
     record.behind = Behind::of(record.peer(), head.fields(), settings, is_reverse).client;
     let mut persistence = Persistence::of(&head, is_reverse);
     persistence.keep_only_if(!cx.shared.draining);
     let challenge = cx.shared.identity.http_answer(&head).map(Box::from);
     let upload = if head.body_length().has_content() { Upload::Unread } else { Upload::Done };
-    let request = Arc::new(head);
+    let (request, is_secure) = (Arc::new(head), record.is_secure());
     record.request = Some(Arc::clone(&request));
     connection.timers.stop(ClientTimer::Request);
     connection.input.release(&mut cx.shared.buffers);
@@ -118,7 +121,7 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
         cache_status: CacheStatus::default(),
         auth_info: None,
         site_route: None,
-        hsts: settings.hsts.filter(|_| is_reverse && connection.tls.is_some()),
+        hsts: settings.hsts.filter(|_| is_reverse && is_secure),
         state: first_state(connection.listener.kind(), challenge),
     })
 }
@@ -164,6 +167,11 @@ pub(super) fn refuse(
 /// Records an incomplete head that gets no response, with the `reason`.
 pub(super) fn record_unanswered(reason: Reason, connection: &Connection, cx: &mut ClientCx<'_>) {
     let mut record = record_of(&ExchangeError::ClientGone, connection, cx.reactor.now());
+    if reason.is_of_proxy_header() {
+        record.outcome = Outcome::Denied;
+        record.unread =
+            record.unread.filter(|line| line.iter().all(|byte| matches!(byte, b' '..=b'~')));
+    }
     record.reason = Some(reason);
     cx.shared.record(&record, cx.reactor.now());
 }

@@ -44,6 +44,7 @@ pub(super) fn open_tunnel(
     let (client_io, origin_io) = (client.io, origin.connection.io);
     let id = cx.tunnels.insert_with(|id| Tunnel {
         id,
+        network: client.network,
         client: client_io,
         origin: origin_io,
         up: Pipe::with(from_client),

@@ -13,6 +13,8 @@ use crate::auth::{ChallengeReason, Side};
 use crate::http::{ParseError, Status};
 use crate::tls::{Problem, ProblemKind};
 
+pub(super) use text::connect_failure;
+
 /// The error with which an exchange failed or was refused.
 #[derive(Clone, Debug)]
 pub(crate) enum ExchangeError {
@@ -168,6 +170,8 @@ impl ExchangeError {
             Self::Connect { kind: io::ErrorKind::ConnectionRefused, .. } => {
                 (Status::BAD_GATEWAY, "connection_refused")
             }
+            // A socket in the file system that does not exist, or is not permitted.
+            Self::Connect { to: None, .. } => (Status::BAD_GATEWAY, "destination_unavailable"),
             Self::Connect { .. } => (Status::BAD_GATEWAY, "destination_ip_unroutable"),
             Self::ConnectTimeout => (Status::GATEWAY_TIMEOUT, "connection_timeout"),
             Self::Tls(problem) => (Status::BAD_GATEWAY, tls_kind(problem)),

@@ -107,9 +107,19 @@ fn write_connect_failure(
     to: Option<SocketAddr>,
     kind: io::ErrorKind,
 ) -> fmt::Result {
+    let why = connect_failure(kind);
     match to {
-        Some(to) => write!(f, "no connection to {to}: {kind}."),
-        None => write!(f, "no connection to the origin: {kind}."),
+        Some(to) => write!(f, "no connection to {to}: {why}."),
+        None => write!(f, "no connection to the origin: {why}."),
+    }
+}
+
+/// Returns what `connect(2)` has failed for, in words.
+pub(crate) fn connect_failure(kind: io::ErrorKind) -> String {
+    match kind {
+        io::ErrorKind::NotFound => "there is no socket at the path".to_owned(),
+        io::ErrorKind::PermissionDenied => "no permission to connect".to_owned(),
+        kind => kind.to_string(),
     }
 }
 

@@ -14,6 +14,7 @@ use crate::proxy::shared::Shared;
 use super::attempt::Attempt;
 use super::context::FetchCx;
 use super::place::take_place;
+use super::request::FetchRequest;
 use super::state::{Fetch, Retry, State};
 use super::step::Next;
 
@@ -41,6 +42,7 @@ fn connect(
     };
     if dial.is_none()
         && fetch.retry == Retry::Available
+        && origin.proxy_protocol.is_none()
         && let Some(connection) = take_idle(fetch, &origin, cx)
     {
         cx.reactor.set_owner(connection.io, fetch.token());
@@ -57,7 +59,9 @@ fn connect(
 
 fn new_dial(fetch: &Fetch, origin: Arc<Origin>, cx: &FetchCx<'_>) -> Dial {
     let (settings, now) = (&cx.shared.settings, cx.reactor.now().mono);
-    Dial::new(fetch.token(), origin, Some(fetch.request.client), settings, now)
+    let FetchRequest { client, destination, .. } = fetch.request;
+    let dial = Dial::new(fetch.token(), origin, Some(client), settings, now);
+    dial.introducing(fetch.request.source(), destination)
 }
 
 fn connected(fetch: &Fetch, connection: OriginConnection, cx: &FetchCx<'_>) -> Next {

@@ -7,6 +7,7 @@ use crate::cache::{CacheKey, Extents, Object};
 use crate::http::cond::Validators;
 use crate::http::{Method, Status};
 use crate::proxy::origin::pool::Returned;
+use crate::proxy::routing::route::Origin;
 use crate::proxy::transfer::body::{self, Retention};
 use crate::proxy::transfer::pending_response::{FetchResult, PendingResponse};
 
@@ -35,8 +36,9 @@ fn return_connection(fetch: &Fetch, mut attempt: Box<Attempt>, cx: &mut FetchCx<
         suspect_origin(fetch, Some(fetch.request.key.clone()), cx);
     }
     let reusable = attempt.codec.is_reusable() && surplus.is_empty() && attempt.has_sent_request();
-    let Some(origin) = fetch.request.origin.as_ref().filter(|_| reusable && !cx.shared.draining)
-    else {
+    let may_reuse =
+        |origin: &&Arc<Origin>| reusable && origin.proxy_protocol.is_none() && !cx.shared.draining;
+    let Some(origin) = fetch.request.origin.as_ref().filter(may_reuse) else {
         return State::Content(attempt);
     };
     let settings = Arc::clone(&cx.shared.settings);

@@ -30,6 +30,10 @@ pub(crate) struct FetchRequest {
     pub(crate) client: SocketAddr,
     /// The client's address behind trusted proxies.
     pub(crate) behind: IpAddr,
+    /// The address that the client has connected to; unspecified for a socket in the file system.
+    pub(crate) destination: SocketAddr,
+    /// True if the client speaks TLS, with this proxy or a trusted one in front.
+    pub(crate) is_secure: bool,
     /// The authenticated user.
     pub(crate) user: Option<Arc<str>>,
     /// Stored responses to be validated: the origin may confirm one of them (304).
@@ -74,6 +78,12 @@ impl FetchRequest {
         let asked = self.route.site().is_some_and(|site| site.route.policy.cache.drop_set_cookie);
         let is_safe = matches!(self.head.method(), Method::Get | Method::Head);
         (asked && is_safe) || self.forced_lifetime(status).is_some()
+    }
+
+    /// Returns the client's address behind trusted proxies. The port is 0 if only the address is known.
+    pub(super) fn source(&self) -> SocketAddr {
+        let port = if self.behind == self.client.ip() { self.client.port() } else { 0 };
+        SocketAddr::new(self.behind, port)
     }
 
     /// Returns the `Host` that the origin gets.

@@ -25,7 +25,7 @@ use super::request::FetchRequest;
 pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &Settings) {
     let FetchRequest { head: request, route, validate, fill, .. } = fetch;
     let fields = request.fields();
-    let peer = Peer { address: fetch.client.ip(), is_secure: fetch.facts.tls.is_some() };
+    let peer = Peer { address: fetch.client.ip(), is_secure: fetch.is_secure };
     let behind = Behind::of(peer, fields, settings, fetch.is_reverse());
     out.reserve(request.wire_length() + 256);
     let mut head = HeadWriter::request(out, request.method_name(), route.target());

@@ -26,8 +26,12 @@ pub(crate) struct ExchangeRecord {
     pub(crate) behind: IpAddr,
     /// The listener at which the client connected.
     pub(crate) listener: ListenerInfo,
+    /// The address that the client has connected to; unspecified for a socket in the file system.
+    pub(crate) destination: SocketAddr,
     /// The client's TLS session, if it has one.
     pub(crate) tls: Option<Arc<Facts>>,
+    /// True if the client speaks TLS with a trusted proxy in front, as its PROXY header states.
+    pub(crate) tls_in_front: bool,
     /// The authenticated user.
     pub(crate) user: Option<Arc<str>>,
     /// The request head, once it is complete.
@@ -66,8 +70,10 @@ impl ExchangeRecord {
             started,
             client,
             behind: client.ip(),
+            destination: listener.address,
             listener,
             tls: None,
+            tls_in_front: false,
             user: None,
             request: None,
             unread: None,
@@ -127,7 +133,12 @@ impl ExchangeRecord {
     /// others can read the request and the response.
     pub(crate) fn came_in_clear(&self) -> bool {
         let asks = |head: &Arc<RequestHead>| Scheme::named(head.scheme()) == Some(Scheme::Https);
-        self.tls.is_none() && self.request.as_ref().is_some_and(asks)
+        !self.is_secure() && self.request.as_ref().is_some_and(asks)
+    }
+
+    /// Returns true if the client speaks TLS, with this proxy or a trusted one in front.
+    pub(crate) const fn is_secure(&self) -> bool {
+        self.tls.is_some() || self.tls_in_front
     }
 
     /// Returns the verified certificate of the client.
@@ -137,7 +148,7 @@ impl ExchangeRecord {
 
     /// Returns the peer that has sent the request.
     pub(crate) fn peer(&self) -> Peer {
-        Peer { address: self.client.ip(), is_secure: self.tls.is_some() }
+        Peer { address: self.client.ip(), is_secure: self.is_secure() }
     }
 
     /// Returns the facts of the request that rules are matched against.
@@ -146,7 +157,7 @@ impl ExchangeRecord {
         let port = request.authority().and_then(|authority| authority.port);
         let secure = match request.method() {
             Method::Connect => port != Some(80),
-            _ if request.scheme().is_empty() => self.tls.is_some(),
+            _ if request.scheme().is_empty() => self.is_secure(),
             _ => Scheme::named(request.scheme()) == Some(Scheme::Https),
         };
         RequestContext {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::http::ParseError;
 use crate::proxy::error::{ExchangeError, Timeout};
+use crate::proxy_protocol::HeaderError;
 
 /// The reason for which an exchange was refused, failed or was cut off.
 #[derive(Clone, Debug)]
@@ -14,6 +15,10 @@ pub(crate) enum Reason {
     Timeout(Timeout),
     /// The TLS handshake of the client has failed, for the cause with this word.
     Handshake(&'static str),
+    /// The connection does not begin with a valid PROXY header.
+    ProxyHeader(HeaderError),
+    /// The connection is to begin with a PROXY header, and its peer is no trusted proxy.
+    UntrustedProxyHeader,
     /// The client fell behind the other readers of its response, and content that it had not read
     /// was dropped.
     Outpaced,
@@ -26,8 +31,15 @@ impl Reason {
             Self::Error(error) => error.reason().into(),
             Self::Timeout(timeout) => timeout.word().into(),
             Self::Handshake(cause) => (*cause).into(),
+            Self::ProxyHeader(error) => error.name().into(),
+            Self::UntrustedProxyHeader => "proxy-header-untrusted".into(),
             Self::Outpaced => "outpaced".into(),
         }
+    }
+
+    /// Returns true if the connection is refused because of its PROXY header, or for the lack of one.
+    pub(crate) const fn is_of_proxy_header(&self) -> bool {
+        matches!(self, Self::ProxyHeader(_) | Self::UntrustedProxyHeader)
     }
 
     /// Returns true if the client has begun TLS on a listener for plain HTTP.
@@ -40,7 +52,10 @@ impl Reason {
         match self {
             Self::Error(error) => error.timeout(),
             Self::Timeout(timeout) => Some(*timeout),
-            Self::Handshake(_) | Self::Outpaced => None,
+            Self::Handshake(_)
+            | Self::ProxyHeader(_)
+            | Self::UntrustedProxyHeader
+            | Self::Outpaced => None,
         }
     }
 

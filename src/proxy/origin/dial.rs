@@ -1,9 +1,11 @@
-//! Dials: name lookup, check of the addresses and connection attempts, within one deadline.
+//! Dials: name lookup, check of the addresses, connection attempts, PROXY header and TLS handshake, within
+//! one deadline.
 //!
 //! The addresses that are checked are the addresses that are dialled: there is no second lookup in
 //! between. Addresses of one family are dialled while those of the other are looked up; these are
 //! checked and added when they arrive.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
@@ -18,10 +20,13 @@ use crate::proxy::mail::Mail;
 use crate::proxy::observe::handshakes::Handshakes;
 use crate::proxy::routing::route::Origin;
 use crate::proxy::settings::Settings;
-use crate::reactor::{ConnectError, Connector, Reactor, Token, interleave_families, is_exhaustion};
+use crate::reactor::{
+    ConnectError, Connector, LocalConnector, Reactor, Token, interleave_families, is_exhaustion,
+};
 
 use super::Origins;
 use super::handshake::Handshake;
+use super::introduction::{Ends, Introduction};
 use super::pool::OriginConnection;
 
 /// A connection being established. Its owner drives it.
@@ -33,6 +38,12 @@ pub(crate) struct Dial {
     share: Option<IpAddr>,
     deadline: Instant,
     connector: Option<Connector>,
+    /// The attempt to connect to a socket in the file system.
+    local: Option<LocalConnector>,
+    /// The addresses that the origin gets, if it gets a PROXY header.
+    ends: Ends,
+    /// The PROXY header on a connection that was established.
+    introduction: Option<Introduction>,
     /// The TLS handshake on a connection that was established.
     handshake: Option<Handshake>,
     /// The addresses checked last, to recognize an incomplete list that has not grown.
@@ -59,12 +70,21 @@ impl Dial {
             share: client.and_then(|client| settings.share_of(client.ip())),
             deadline: now + settings.limits.connect_timeout,
             connector: None,
+            local: None,
+            ends: Ends::OWN,
+            introduction: None,
             handshake: None,
             checked: None,
             complete: false,
             reported: None,
             made_room: false,
         }
+    }
+
+    /// Returns the same dial for a client with the address `source` that has connected to `destination`, of
+    /// which origins that get a PROXY header are told.
+    pub(crate) fn introducing(self, source: SocketAddr, destination: SocketAddr) -> Self {
+        Self { ends: Ends::of(source, destination), ..self }
     }
 
     /// Continues as far as possible, and counts TLS handshakes in `handshakes`; `Pending` until the
@@ -77,9 +97,17 @@ impl Dial {
         handshakes: &mut Handshakes,
     ) -> Poll<Result<OriginConnection, ExchangeError>> {
         loop {
-            if self.handshake.is_none() {
+            if self.introduction.is_none() && self.handshake.is_none() {
                 let connection = ready!(self.connect(reactor, origins, settings)?);
                 let until = self.handshake_deadline(reactor.now().mono, settings);
+                let version = self.origin.proxy_protocol;
+                let introduction = Introduction::begin(connection, version, self.ends, until);
+                self.introduction = Some(introduction);
+            }
+            if let Some(introduction) = &mut self.introduction {
+                let (sent, until) = (ready!(introduction.drive(reactor)), introduction.deadline());
+                self.introduction = None;
+                let connection = sent?;
                 self.handshake = Handshake::begin(connection, &self.origin, until, reactor)?;
                 if self.handshake.is_none() {
                     return Poll::Ready(Ok(connection));
@@ -117,7 +145,8 @@ impl Dial {
         settings: &Settings,
     ) -> Poll<Result<OriginConnection, ExchangeError>> {
         if let Some(OriginAddress::Local(path)) = &self.origin.address {
-            return self.connect_local(&Arc::clone(path), reactor);
+            let path = Arc::clone(path);
+            return self.connect_local(&path, reactor, origins, settings);
         }
         if !self.complete {
             ready!(self.take_addresses(reactor, origins, settings))?;
@@ -152,21 +181,36 @@ impl Dial {
         })
     }
 
-    /// Connects to a socket in the file system, which takes a connection at once or refuses it.
+    /// Connects to a socket in the file system. A full backlog is waited for.
     fn connect_local(
-        &self,
+        &mut self,
         path: &Path,
         reactor: &mut Reactor<Mail>,
+        origins: &mut Origins,
+        settings: &Settings,
     ) -> Poll<Result<OriginConnection, ExchangeError>> {
-        let failed =
-            |kind| Poll::Ready(Err(ExchangeError::Connect { to: None, disclosed: false, kind }));
-        match reactor.connect_local(path, self.owner) {
-            Ok(io) => {
-                let connection = OriginConnection::new(io, None, reactor.now().mono);
-                Poll::Ready(Ok(connection))
+        let (owner, now) = (self.owner, reactor.now().mono);
+        let timeout = settings.limits.connect_timeout;
+        let local =
+            self.local.get_or_insert_with(|| LocalConnector::new(owner, path, now, timeout));
+        let connected = ready!(local.drive(reactor));
+        self.local = None;
+        Poll::Ready(match connected {
+            Ok(io) => Ok(OriginConnection::new(io, None, now)),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+                Err(ExchangeError::ConnectTimeout)
             }
-            Err(error) => failed(error.kind()),
-        }
+            Err(error) if is_exhaustion(&error) => {
+                if !self.made_room && origins.pool.shed_some(reactor) {
+                    self.made_room = true;
+                    return self.connect_local(path, reactor, origins, settings);
+                }
+                Err(ExchangeError::Overloaded)
+            }
+            Err(error) => {
+                Err(ExchangeError::Connect { to: None, disclosed: false, kind: error.kind() })
+            }
+        })
     }
 
     /// Hands the known and allowed addresses to the connector. `Pending` while there is none; an
@@ -289,8 +333,11 @@ impl Dial {
     /// Returns the time at which the owner must drive the dial again.
     pub(crate) fn next_deadline(&self) -> Instant {
         let connector = || self.connector.as_ref().map(Connector::next_deadline);
+        let local = || self.local.as_ref().map(LocalConnector::next_deadline);
+        let introduction = || self.introduction.as_ref().map(Introduction::deadline);
         let handshake = self.handshake.as_ref().map(Handshake::deadline);
-        handshake.or_else(connector).unwrap_or(self.deadline)
+        let of_connection = handshake.or_else(introduction);
+        of_connection.or_else(local).or_else(connector).unwrap_or(self.deadline)
     }
 
     /// Returns true if the owner may wait for the addresses of `name`.
@@ -303,6 +350,12 @@ impl Dial {
         self.leave_name(origins);
         if let Some(mut connector) = self.connector.take() {
             connector.cancel(reactor);
+        }
+        if let Some(mut local) = self.local.take() {
+            local.cancel(reactor);
+        }
+        if let Some(introduction) = self.introduction.take() {
+            introduction.cancel(reactor);
         }
         if let Some(handshake) = self.handshake.take() {
             reactor.close(handshake.connection.io);

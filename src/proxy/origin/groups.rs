@@ -361,7 +361,8 @@ impl RunningGroup {
         self.origins.clear();
         self.members.clear();
         for (at, url) in settings.members.iter().enumerate() {
-            let origin = Origin::of(url, tls);
+            let proxy_protocol = settings.proxy_protocol;
+            let origin = Origin::of(url, tls).map(|origin| Origin { proxy_protocol, ..origin });
             match &origin {
                 Err(why) => self.balance.set_unresolved(at, why.as_str().into(), now),
                 Ok(origin) => {

@@ -3,6 +3,7 @@
 pub(super) mod dial;
 pub(crate) mod groups;
 mod handshake;
+mod introduction;
 pub(super) mod pool;
 pub(super) mod resolver;
 

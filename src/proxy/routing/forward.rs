@@ -65,6 +65,7 @@ pub(super) fn forward(
         port,
         decision: Some(decision),
         address: None,
+        proxy_protocol: None,
     };
     let route = Route {
         to: Destination::Origin(Arc::new(origin)),

@@ -13,6 +13,7 @@ use crate::proxy::settings::Settings;
 use crate::proxy::settings::group::OriginGroup;
 use crate::proxy::settings::origin::{OriginPlace, OriginUrl};
 use crate::proxy::settings::sites::site_route::{Forward, SiteRoute};
+use crate::proxy_protocol;
 use crate::tls::OriginTls;
 
 use super::interface_cache::InterfaceCache;
@@ -88,6 +89,9 @@ pub(crate) struct Origin {
     pub(crate) authority: Arc<str>,
     /// The only address to dial, without a look-up: that of a member of a group.
     pub(crate) address: Option<OriginAddress>,
+    /// Version of the PROXY header that begins each connection, if one does. Such a connection carries
+    /// requests of one client only, and is not reused.
+    pub(crate) proxy_protocol: Option<proxy_protocol::Version>,
 }
 
 impl Origin {
@@ -115,7 +119,8 @@ impl Origin {
         };
         let key = OriginKey { scheme: url.scheme, profile, authority };
         let authority = Arc::clone(&url.authority);
-        Ok(Self { host, port, key, tls, decision: None, authority, address })
+        let proxy_protocol = None;
+        Ok(Self { host, port, key, tls, decision: None, authority, address, proxy_protocol })
     }
 
     /// Returns the address of the origin, if it is known without a look-up.

@@ -35,7 +35,8 @@ pub struct OriginGroup {
     pub attempts: u32,
     /// How members are checked, if they are.
     pub check: Check,
-    /// Version of the PROXY protocol that members get, if they do.
+    /// Version of the PROXY header that begins each connection to a member, if one does. Connections are
+    /// not reused then.
     pub proxy_protocol: Option<proxy_protocol::Version>,
 }
 

@@ -6,7 +6,7 @@ use std::task::{Poll, ready};
 use std::time::Instant;
 
 use crate::http::{ClientCodec, ClientEvent, HeadWriter, Method, ResponseHead};
-use crate::proxy::error::ExchangeError;
+use crate::proxy::error::{ExchangeError, connect_failure};
 use crate::proxy::mail::Mail;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::groups::{DueCheck, Place};
@@ -178,7 +178,7 @@ fn judge(head: &ResponseHead, check: &Check) -> Result<(), Arc<str>> {
 
 fn reason(error: &ExchangeError) -> Arc<str> {
     match error {
-        ExchangeError::Connect { kind, .. } => kind.to_string().into(),
+        ExchangeError::Connect { kind, .. } => connect_failure(*kind).into(),
         ExchangeError::Tls(problem) => problem.text.clone().into(),
         error => error.reason().into(),
     }

@@ -84,7 +84,7 @@ impl Worker {
                 return true;
             }
         }
-        if listener.kind() == ListenerKind::Tls {
+        if listener.kind() == ListenerKind::Tls && !listener.settings.proxy_protocol {
             let Some(tls) = self.shared.identity.tls() else {
                 reactor.close(io); // settings without TLS never serve clients in the clear here
                 return true;

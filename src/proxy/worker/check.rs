@@ -28,7 +28,7 @@ impl Worker {
 
     fn check_places(&self) {
         let clients = self.clients.iter().map(|(_, client)| client.network());
-        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.network());
+        let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.network);
         self.shared.admission.check(clients.chain(tunnels));
     }
 

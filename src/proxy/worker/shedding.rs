@@ -66,7 +66,7 @@ impl Worker {
             },
             |tunnel| {
                 let idle = Some(tunnel.moved_at).filter(lasted(least));
-                idle.filter(|_| is_meant(tunnel.network()))
+                idle.filter(|_| is_meant(tunnel.network))
             },
             now,
         );
@@ -132,7 +132,7 @@ impl Worker {
         let tunnels = self
             .tunnels
             .iter()
-            .map(|(id, tunnel)| (Sheddable::Tunnel(id), tunnel.network(), tunnel_since(tunnel)));
+            .map(|(id, tunnel)| (Sheddable::Tunnel(id), tunnel.network, tunnel_since(tunnel)));
         let from = std::mem::take(&mut self.looked_through);
         let (mut seen, mut found) = (0, Vec::new());
         for (connection, network, since) in clients.chain(tunnels).skip(from).take(LOOKED_AT) {

@@ -45,7 +45,7 @@ impl SocketState {
     /// Returns true if the layer waits for bytes of a handshake that have arrived.
     pub(super) fn is_handshaking(&self) -> bool {
         let handshaking = self.layer.as_ref().is_some_and(|layer| layer.is_handshaking());
-        handshaking && self.ready.contains(Ready::READABLE)
+        handshaking && self.ready().contains(Ready::READABLE)
     }
 }
 
