@@ -38,7 +38,8 @@ class Proxy:
         else:
             raise AssertionError("\n".join(self.banner))
         host, port = self.banner[-1].split()[1].rsplit(":", 1)
-        self.address, self.port = host, int(port)
+        # A socket in the file system has no port.
+        self.address, self.port = (host, int(port)) if host != "unix" else (None, 0)
         self.said = []
         if not read_on:
             self.process.stderr.close()
