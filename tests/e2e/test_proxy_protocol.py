@@ -12,7 +12,7 @@ import unittest
 from pathlib import Path
 
 import pki
-from harness import BINARY, DEADLINE, Case, Pages, connect, content
+from harness import AS_NOBODY, BINARY, DEADLINE, Case, Pages, connect, content
 
 ROOT = os.geteuid() == 0
 USER = "daemon"
@@ -186,6 +186,22 @@ class FromClients(Wire):
             proxy.stop()
             self.assertEqual(json.loads(proxy.lines()[0])["client"], "127.0.0.5")
 
+    def test_haproxy_that_ends_tls_tells_the_scheme(self):
+        made = pki.Pki()
+        self.addCleanup(made.close)
+        root = made.authority("Root")
+        site = made.file(made.issue(root, "o.test", dns=["o.test"], addresses=["127.0.0.1"]))
+        proxy = self.start(self.config("127.0.0.1"), listen=None)
+        for tls in [False, True]:
+            listener = self.listening_socket()
+            bound = f"fd@{listener.fileno()}" + (f" ssl crt {site}" if tls else "")
+            self.start_haproxy(f"listen front\n  mode tcp\n  bind {bound}\n"
+                               f"  server tidegate 127.0.0.1:{proxy.port} send-proxy-v2-ssl\n", listener)
+            scheme = "https" if tls else "http"
+            asked = ["--interface", "127.0.0.5", "--cacert", str(made.file(root, key=False))]
+            fields = self.fields(self.curl(*asked, f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/raw/x"))
+            self.assertEqual((fields["X-Forwarded-For"], fields["X-Forwarded-Proto"]), ("127.0.0.5", scheme))
+
     def test_header_listener_needs_a_trusted_proxy(self):
         config = self.files / "tidegate.toml"
         config.write_text('[[listener]]\nlisten = "127.0.0.1:0"\nproxy-protocol = "on"\n')
@@ -265,6 +281,16 @@ class Local(Wire):
         self.start(f'to = "unix:{other}"\n')
         proxy = self.start(f'to = "unix:{other}"\n')
         self.assertIn(b"connection refused", self.curl("-i", f"{proxy.url}/"))
+
+    @unittest.skipUnless(ROOT, "for root")
+    def test_missing_permission_is_told(self):
+        path = self.files / "app.sock"
+        origin = LocalOrigin(path, Pages)
+        self.addCleanup(origin.server_close)
+        self.addCleanup(origin.shutdown)
+        path.chmod(0o600)
+        proxy = self.start(f'to = "unix:{path}"\n', "--control", "off", wrap=AS_NOBODY)
+        self.assertIn(b"no permission to connect", self.curl("-i", f"{proxy.url}/"))
 
     def test_full_backlog_is_waited_for(self):
         path = self.files / "slow.sock"

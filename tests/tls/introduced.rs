@@ -13,7 +13,7 @@ use tidegate::proxy::{
     PasswordVerifier, PathPattern, ReclaimAtOnce, Settings, Site, SiteRoute, Sites, Worker,
 };
 use tidegate::proxy_protocol::{Parsed, Version, parse, write};
-use tidegate::reactor::sim::{Faults, Metered, Network};
+use tidegate::reactor::sim::{Faults, Metered, Network, explore};
 use tidegate::reactor::{
     Arena, Driven, LoopStats, NameSource, NameSources, Reactor, SocketId, Token,
 };
@@ -83,13 +83,18 @@ struct Plan {
     out: Option<Version>,
     /// True if the origin speaks TLS.
     origin_tls: bool,
+    /// Seed of the proxy's short reads and writes; 0 for none.
+    seed: u64,
 }
 
 impl Stage {
     fn new(plan: Plan) -> Self {
-        let network = Network::new(0);
-        let mut proxy: Reactor<Mail> =
-            network.reactor("203.0.113.1".parse().unwrap(), Faults::NONE);
+        let network = Network::new(plan.seed);
+        let faults = match plan.seed {
+            0 => Faults::NONE,
+            _ => Faults { short: 60, would_block: 30, shuffle: true, ..Faults::NONE },
+        };
+        let mut proxy: Reactor<Mail> = network.reactor("203.0.113.1".parse().unwrap(), faults);
         let mut outside: Reactor<()> = network.reactor(OUTSIDE.parse().unwrap(), Faults::NONE);
         let owner = Arena::new().insert(Owner).token();
         let origin = SocketAddr::new(OUTSIDE.parse().unwrap(), 8000);
@@ -401,15 +406,15 @@ fn origin_is_told_the_client_behind_trusted_proxies_without_a_port() {
     assert!(sent.starts_with(b"PROXY TCP4 192.0.2.9 203.0.113.1 0 80\r\nGET "));
 }
 
-#[test]
-fn origin_gets_the_header_before_tls() {
-    let plan = Plan { out: Some(Version::V2), origin_tls: true, ..Plan::default() };
+/// Sends a request to an origin that speaks TLS behind the header.
+fn forward(version: Version, seed: u64) {
+    let plan = Plan { out: Some(version), origin_tls: true, seed, ..Plan::default() };
     let mut stage = Stage::new(plan);
-    let client = stage.connect(PLAIN, &[&header(Version::V2, CLIENT), REQUEST]);
+    let client = stage.connect(PLAIN, &[&header(version, CLIENT), REQUEST]);
     let origin = stage.accept();
     stage.settle();
     let (sent, _) = stage.received(origin);
-    let header = header(Version::V2, CLIENT);
+    let header = header(version, CLIENT);
     let (begin, hello) = sent.split_at(header.len());
     assert_eq!((begin, hello[0]), (&header[..], 22), "a header, then a record of a handshake");
     let tls = pki::server_tls(&stage.network.clock());
@@ -423,4 +428,12 @@ fn origin_gets_the_header_before_tls() {
     expect(&String::from_utf8(request).unwrap(), &["GET /a ", "X-Forwarded-For: 192.0.2.7\r\n"]);
     stage.send(origin, RESPONSE);
     assert!(stage.received(client).0.ends_with(b"\r\n\r\nok"));
+}
+
+#[test]
+fn origin_gets_the_header_before_tls_however_short_reads_and_writes_are() {
+    for version in [Version::V1, Version::V2] {
+        forward(version, 0);
+        explore(1..100, |seed| forward(version, seed));
+    }
 }
