@@ -45,6 +45,8 @@ pub(crate) enum Setup {
     Sockets(usize),
     /// Bytes that a connection holds in flight.
     Window(usize),
+    /// Connections of clients begin with PROXY headers.
+    ProxyHeaders,
 }
 
 /// The way an origin treats connection attempts.
@@ -74,6 +76,8 @@ impl fmt::Display for Peer {
 pub(crate) enum Step {
     /// Sends bytes: several pieces that leave together.
     Send(Vec<Peer>, Vec<Written>),
+    /// Connects clients, which send these bytes before TLS.
+    Begin(Vec<Peer>, String),
     Expect(Vec<Peer>, Expected),
     Do(Vec<Peer>, Action),
     Is(Vec<Peer>, State),
@@ -249,7 +253,7 @@ impl Setup {
         match self {
             Self::Clients(_) | Self::Sockets(_) | Self::Window(_) => true,
             Self::Origin { at, manner, .. } => at.is_some() || matches!(manner, Manner::Fate(_)),
-            Self::Set(..) => false,
+            Self::Set(..) | Self::ProxyHeaders => false,
         }
     }
 }
@@ -365,6 +369,7 @@ fn setup(text: &str) -> Result<Option<Setup>, String> {
         ["clients", "at", address] => Setup::Clients(value(address)?),
         ["sockets", number] => Setup::Sockets(value(number)?),
         ["window", size] => Setup::Window(size_of(size)?),
+        ["proxy", "headers"] => Setup::ProxyHeaders,
         _ => return Ok(None),
     }))
 }
@@ -403,6 +408,10 @@ fn step(text: &str) -> Result<Step, String> {
         ["pooled", number] => Step::Pooled(value(number)?),
         ["cached", number] => Step::Cached(value(number)?),
         ["log", ..] => Step::Log(text["log".len()..].trim().to_owned()),
+        [who, "begins", ..] => {
+            let bytes = text.split_once(" begins ").map_or("", |(_, bytes)| bytes);
+            Step::Begin(peers(who)?, bytes.to_owned())
+        }
         ["reload", name, value] => Step::Reload((*name).to_owned(), (*value).to_owned()),
         ["drain"] => Step::Drain,
         ["proxy", "pauses"] => Step::Pause(true),

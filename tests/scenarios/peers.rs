@@ -25,6 +25,8 @@ pub(crate) struct Peers {
     streams: Arena<Stream>,
     names: BTreeMap<Peer, Id<Stream>>,
     accepted: HashMap<String, u32>,
+    /// Bytes that clients send before TLS, of those that connect from now on.
+    pub(crate) preface: Vec<u8>,
 }
 
 /// A listening origin.
@@ -39,6 +41,8 @@ struct Stream {
     connected: bool,
     /// The TLS layer for when the connection is established.
     layer: Option<Box<dyn Layer>>,
+    /// Bytes to send before TLS.
+    preface: Vec<u8>,
     unsent: VecDeque<u8>,
     /// Half-closes once all bytes are sent.
     ends: bool,
@@ -76,6 +80,7 @@ impl Peers {
             streams: Arena::new(),
             names: BTreeMap::new(),
             accepted: HashMap::new(),
+            preface: Vec::new(),
         }
     }
 
@@ -122,8 +127,11 @@ impl Peers {
         }
         let tls = self.client_tls.as_ref();
         let layer = tls.map(|tls| Box::new(tls.layer("proxy.test").unwrap()) as _);
-        let connect =
-            |id: Id<Stream>| reactor.connect(address, id.token()).map(|io| Stream::new(io, layer));
+        let preface = self.preface.clone();
+        let connect = |id: Id<Stream>| {
+            let io = reactor.connect(address, id.token())?;
+            Ok::<_, io::Error>(Stream { preface, ..Stream::new(io, layer) })
+        };
         let stream = self.streams.try_insert_with(connect)?;
         self.names.insert(client.clone(), stream);
         Ok(())
@@ -195,6 +203,7 @@ impl Stream {
             io: Some(io),
             connected: false,
             layer,
+            preface: Vec::new(),
             unsent: VecDeque::new(),
             ends: false,
             appetite: usize::MAX,
@@ -211,8 +220,15 @@ impl Stream {
                 Poll::Ready(Ok(())) => self.connected = true,
                 Poll::Ready(Err(_)) => return self.incoming.end = Some(End::Reset),
             }
-            self.layer.take().into_iter().for_each(|layer| reactor.secure(io, layer));
         }
+        while !self.preface.is_empty() {
+            match reactor.send(io, &[IoSlice::new(&self.preface)]) {
+                Poll::Pending => return,
+                Poll::Ready(Ok(n)) => drop(self.preface.drain(..n)),
+                Poll::Ready(Err(_)) => return self.incoming.end = Some(End::Reset),
+            }
+        }
+        self.layer.take().into_iter().for_each(|layer| reactor.secure(io, layer));
         match reactor.handshake(io) {
             Poll::Pending => return,
             Poll::Ready(Ok(())) => {}

@@ -110,7 +110,7 @@ impl Player {
                     let value = names.word(value, std::time::UNIX_EPOCH)?;
                     settings::set(&mut settings, name, &value)?;
                 }
-                Setup::Clients(_) | Setup::Sockets(_) | Setup::Window(_) => {}
+                Setup::Clients(_) | Setup::Sockets(_) | Setup::Window(_) | Setup::ProxyHeaders => {}
             }
         }
         let (mut stage, proxy) = ground.open(settings.clone()).map_err(failed)?;
@@ -134,6 +134,12 @@ impl Player {
     fn step(&mut self, step: &Step) -> Outcome {
         match step {
             Step::Send(who, written) => self.send(who, written)?,
+            Step::Begin(who, text) => {
+                let bytes = self.names.bytes(text, self.stage.wall())?;
+                self.stage.peers.preface = bytes;
+                self.for_each(who, |_, _| Ok(()))?;
+                self.stage.peers.preface = Vec::new();
+            }
             Step::Expect(who, expected) => {
                 self.for_each(who, |all, peer| all.expect(peer, expected))?;
             }
@@ -415,6 +421,7 @@ fn terrain(scenario: &Scenario) -> Terrain {
             Setup::Clients(address) => terrain.clients = address,
             Setup::Sockets(sockets) => terrain.sockets = sockets,
             Setup::Window(window) => terrain.window = Some(window),
+            Setup::ProxyHeaders => terrain.proxy_headers = true,
             Setup::Set(..) | Setup::Origin { .. } => {}
         }
     }

@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
-    Command, Environment, ListenerKind, LogSink, Mail, NameResolver, PasswordVerifier, Reclaimer,
-    Settings, Worker,
+    Command, Environment, ListenerKind, ListenerSettings, LogSink, Mail, NameResolver,
+    PasswordVerifier, Reclaimer, Settings, Worker,
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network};
 use tidegate::reactor::{Clock, LoopStats, Reactor, TcpTransport, VirtualClock};
@@ -66,6 +66,8 @@ pub(crate) struct Ground {
     pub(crate) peer_reactor: Reactor<()>,
     pub(crate) peers: Peers,
     security: Security,
+    /// Connections of clients begin with PROXY headers.
+    proxy_headers: bool,
 }
 
 /// The network that a scenario specifies.
@@ -74,11 +76,13 @@ pub(crate) struct Terrain {
     pub(crate) clients: IpAddr,
     pub(crate) sockets: usize,
     pub(crate) window: Option<usize>,
+    /// Connections of clients begin with PROXY headers.
+    pub(crate) proxy_headers: bool,
 }
 
 impl Default for Terrain {
     fn default() -> Self {
-        Self { clients: HERE, sockets: usize::MAX, window: None }
+        Self { clients: HERE, sockets: usize::MAX, window: None, proxy_headers: false }
     }
 }
 
@@ -128,6 +132,7 @@ impl Ground {
                     peers: Peers::new(security, &network.clock()),
                     network: Some(network),
                     security,
+                    proxy_headers: terrain.proxy_headers,
                 })
             }
             Medium::Loopback => {
@@ -140,6 +145,7 @@ impl Ground {
                     peers: Peers::new(security, &clock),
                     clock,
                     security,
+                    proxy_headers: terrain.proxy_headers,
                 })
             }
         }
@@ -179,7 +185,9 @@ impl Ground {
         worker.offer_explanations("tidegate explain --live".to_owned());
         let port = if self.network.is_some() { PORT } else { 0 };
         let kind = if self.security.clients { ListenerKind::Tls } else { ListenerKind::Plain };
-        let address = worker.listen_as(kind, &mut self.proxy, SocketAddr::new(HERE, port))?;
+        let listener =
+            ListenerSettings { proxy_protocol: self.proxy_headers, ..ListenerSettings::from(kind) };
+        let address = worker.listen_as(listener, &mut self.proxy, SocketAddr::new(HERE, port))?;
         let stage = Stage {
             network: self.network,
             clock: self.clock,
