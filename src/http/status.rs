@@ -32,7 +32,11 @@ statuses! {
     OK 200 "OK";
     NO_CONTENT 204 "No Content";
     PARTIAL_CONTENT 206 "Partial Content";
+    MOVED_PERMANENTLY 301 "Moved Permanently";
+    FOUND 302 "Found";
+    SEE_OTHER 303 "See Other";
     NOT_MODIFIED 304 "Not Modified";
+    TEMPORARY_REDIRECT 307 "Temporary Redirect";
     PERMANENT_REDIRECT 308 "Permanent Redirect";
     BAD_REQUEST 400 "Bad Request";
     UNAUTHORIZED 401 "Unauthorized";
@@ -41,6 +45,7 @@ statuses! {
     METHOD_NOT_ALLOWED 405 "Method Not Allowed";
     PROXY_AUTHENTICATION_REQUIRED 407 "Proxy Authentication Required";
     REQUEST_TIMEOUT 408 "Request Timeout";
+    GONE 410 "Gone";
     LENGTH_REQUIRED 411 "Length Required";
     PRECONDITION_FAILED 412 "Precondition Failed";
     CONTENT_TOO_LARGE 413 "Content Too Large";
