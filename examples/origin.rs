@@ -5,7 +5,10 @@
 //! * `/hello`: cacheable for a minute, with an entity tag;
 //! * `/now`: not storable;
 //! * `/slow`: answered after two seconds, cacheable for a minute;
-//! * `/bytes/N`: N bytes, cacheable for an hour.
+//! * `/bytes/N`: N bytes, cacheable for an hour;
+//! * `/name`: the address that the origin listens on, not storable;
+//! * `/head`: the head of the request as the origin has received it, not storable;
+//! * `/moved`: a redirection to `/hello`, by a URL with the origin's address, not storable.
 //!
 //! The field `X-Served` of each response counts the requests so far.
 
@@ -30,6 +33,7 @@ const TAG: &[u8] = b"\"hello-1\"";
 struct Origin {
     gates: Arena<Gate>,
     clients: Arena<Client>,
+    address: SocketAddr,
     served: u64,
 }
 
@@ -66,7 +70,7 @@ impl App for Origin {
             && let Some(client) = self.clients.get_mut(id)
         {
             let idle = why == WakeReason::TIMER && client.not_before.is_none();
-            if idle || client.drive(reactor, token, &mut self.served).is_err() {
+            if idle || client.drive(reactor, token, self.address, &mut self.served).is_err() {
                 reactor.close(client.io);
                 self.clients.remove(id);
                 self.gates.iter_mut().for_each(|(_, gate)| gate.0.resume(reactor));
@@ -107,6 +111,7 @@ impl Client {
         &mut self,
         reactor: &mut Reactor<()>,
         token: Token,
+        address: SocketAddr,
         served: &mut u64,
     ) -> io::Result<()> {
         let now = reactor.now();
@@ -127,7 +132,7 @@ impl Client {
                 self.filler -= n;
             } else if self.close {
                 return Err(io::ErrorKind::ConnectionAborted.into());
-            } else if self.understand(now, served)? {
+            } else if self.understand(now, address, served)? {
                 if self.not_before.is_some() {
                     reactor.set_deadline(token, self.not_before);
                     return Ok(());
@@ -146,7 +151,7 @@ impl Client {
     }
 
     /// Handles the next event of the input. Returns false if more input is needed.
-    fn understand(&mut self, now: Now, served: &mut u64) -> io::Result<bool> {
+    fn understand(&mut self, now: Now, address: SocketAddr, served: &mut u64) -> io::Result<bool> {
         let decoded = self.codec.decode(&self.input, &HeadLimits::default());
         let (used, event) = decoded.map_err(io::Error::other)?;
         self.input.drain(..used);
@@ -158,20 +163,20 @@ impl Client {
                 }
                 self.request = Some(head);
                 if complete {
-                    self.answer(now, served);
+                    self.answer(now, address, served);
                 }
             }
-            Some(ServerEvent::End(_)) => self.answer(now, served),
+            Some(ServerEvent::End(_)) => self.answer(now, address, served),
             Some(ServerEvent::Content(_)) => {}
             None => return Ok(used > 0),
         }
         Ok(true)
     }
 
-    fn answer(&mut self, now: Now, served: &mut u64) {
+    fn answer(&mut self, now: Now, address: SocketAddr, served: &mut u64) {
         let Some(request) = self.request.take() else { return };
         *served += 1;
-        let page = page(&request, now);
+        let page = page(&request, now, address);
         self.not_before = page.late.then(|| now.mono + SLOW);
         self.close = !hop::ConnectionOptions::of(request.version(), request.fields()).persistent;
         let reason = page.status.reason().as_bytes();
@@ -181,6 +186,9 @@ impl Client {
             .number("X-Served", *served);
         if !page.tag.is_empty() {
             head.field("ETag", page.tag);
+        }
+        if page.status == Status::FOUND {
+            head.field("Location", format!("http://{address}/hello").as_bytes());
         }
         if page.status != Status::NOT_MODIFIED {
             head.field("Content-Type", b"text/plain")
@@ -206,7 +214,7 @@ struct Page {
     late: bool,
 }
 
-fn page(request: &RequestHead, now: Now) -> Page {
+fn page(request: &RequestHead, now: Now, address: SocketAddr) -> Page {
     let page = |caching, text: &str| Page {
         status: Status::OK,
         caching,
@@ -223,6 +231,9 @@ fn page(request: &RequestHead, now: Now) -> Page {
         }
         "/hello" => Page { tag: TAG, ..page("max-age=60", "hello\n") },
         "/now" => page("no-store", &format!("{}\n", date::format(now.wall))),
+        "/name" => page("no-store", &format!("{address}\n")),
+        "/head" => page("no-store", &text_of(request)),
+        "/moved" => Page { status: Status::FOUND, ..page("no-store", "") },
         "/slow" => Page { late: true, ..page("max-age=60", "at last\n") },
         _ if size.is_some_and(|n| n <= MAX_BYTES) => {
             Page { filler: size.unwrap_or(0), ..page("max-age=3600", "") }
@@ -231,11 +242,21 @@ fn page(request: &RequestHead, now: Now) -> Page {
     }
 }
 
+/// Returns the request line and the fields of a request.
+fn text_of(request: &RequestHead) -> String {
+    let line = format!("{} {}\n", request.method_name(), request.path_and_query());
+    let fields = request.fields().iter().map(|field| {
+        let [name, value] = [field.name, field.value].map(String::from_utf8_lossy);
+        format!("{name}: {value}\n")
+    });
+    line + &fields.collect::<String>()
+}
+
 fn main() -> io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8000".into());
     let address: SocketAddr = address.parse().map_err(io::Error::other)?;
     let mut reactor = Reactor::new()?;
-    let mut origin = Origin { gates: Arena::new(), clients: Arena::new(), served: 0 };
+    let mut origin = Origin { gates: Arena::new(), clients: Arena::new(), address, served: 0 };
     let gate = origin
         .gates
         .try_insert_with(|id| Listener::bind(&mut reactor, address, id.token()).map(Gate))?;
