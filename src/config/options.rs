@@ -367,9 +367,24 @@ impl Options {
                 (Some(Mode::Forward), _) => None,
                 (_, sites) => sites.cloned(),
             };
-            self.service(sites, &section.clients, &section.auth).map_err(wrong)
+            let auth = self.auth_of(section, sites.is_some());
+            self.service(sites, &section.clients, &auth).map_err(wrong)
         };
         self.listeners.iter().map(of).collect()
+    }
+
+    /// Returns the authentication of a listener: users, schemes and realm are its own, all else is that of
+    /// the process. Protected paths belong to the sites, so that they are protected on every listener that
+    /// serves them.
+    fn auth_of(&self, section: &ListenerSection, is_reverse: bool) -> AuthOptions {
+        let own = &section.auth;
+        AuthOptions {
+            files: own.files.clone(),
+            schemes: own.schemes,
+            realm: own.realm.clone(),
+            protect: if is_reverse { self.auth.protect.clone() } else { Vec::new() },
+            ..self.auth.clone()
+        }
     }
 
     /// Returns the sources for resolving names. A hosts file that the operator names has to exist.
@@ -422,6 +437,7 @@ impl Options {
                     .into(),
             );
         }
+        self.check_common()?;
         for (mode, addresses, clients) in self.modes() {
             let beyond = addresses.into_iter().find(|address| !address.ip().is_loopback());
             let (Mode::Forward, true, Some(address)) = (mode, clients.is_empty(), beyond) else {
@@ -433,6 +449,24 @@ impl Options {
             ));
         }
         self.check_members()
+    }
+
+    /// Rejects restrictions of listeners that are not there, while those of sections are open.
+    fn check_common(&self) -> Result<(), String> {
+        let is_common = |listener: &PlannedListener| {
+            let ListenerSettings { service, kind, .. } = listener.settings;
+            service == ServiceId(0) && kind != ListenerKind::Redirect
+        };
+        let given =
+            [("users", !self.auth.files.is_empty()), ("allow-client", !self.clients.is_empty())];
+        let given = given.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name);
+        match given.filter(|_| !self.listeners().iter().any(is_common)) {
+            None => Ok(()),
+            Some(name) => Err(format!(
+                "{name} is for the listeners of listen and listen-tls, and there is none; give {name} \
+                 in each [[listener]] that it is for"
+            )),
+        }
     }
 
     /// Returns true if connections of a listener begin with PROXY headers.
@@ -509,6 +543,37 @@ mod tests {
         };
         assert!(options.settings("p").unwrap_err().contains("--to"));
         options.reverse.to = origin();
+        assert!(options.settings("p").is_ok());
+    }
+
+    #[test]
+    fn paths_are_protected_on_each_listener_that_serves_sites() {
+        let mut options = Options::default();
+        options.auth.protect = vec!["/admin users=u".parse().unwrap()];
+        options.auth.files = vec!["of-the-process".into()];
+        options.auth.userhash = true;
+        let auth = options.auth_of(&ListenerSection::default(), true);
+        assert_eq!((auth.protect.len(), auth.files.len(), auth.userhash), (1, 0, true));
+        assert!(options.auth_of(&ListenerSection::default(), false).protect.is_empty());
+    }
+
+    #[test]
+    fn restrictions_of_listeners_that_are_not_there_are_rejected() {
+        let section = ListenerSection {
+            places: vec!["127.0.0.1:8080".parse().unwrap()],
+            ..ListenerSection::default()
+        };
+        let mut options = Options { listeners: vec![section], ..Options::default() };
+        options.reverse.to = origin();
+        options.clients = vec!["192.0.2.0/24".parse().unwrap()];
+        let error = options.settings("p").unwrap_err();
+        assert!(error.contains("give allow-client in each [[listener]]"), "{error}");
+        options.auth.files = vec!["u".into()];
+        let error = options.settings("p").unwrap_err();
+        assert!(error.contains("give users in each [[listener]]"), "{error}");
+        (options.clients, options.auth.files) = (Vec::new(), Vec::new());
+        assert!(options.settings("p").is_err(), "the origin is the listener");
+        options.reverse.to = vec!["http://127.0.0.1:8081".parse().unwrap()];
         assert!(options.settings("p").is_ok());
     }
 
