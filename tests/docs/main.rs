@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use spellings::{FORBIDDEN, PASSED_ON};
 use tidegate::access::{AddressClass, DestinationPolicy, Host, REGISTRY_DATE, SPECIAL_BLOCKS};
-use tidegate::config::{OPTIONS, takes_restart};
+use tidegate::config::{Key, LISTENER, OPTIONS, ORIGIN, ROUTE, SITE, takes_restart};
 use tidegate::http::{Authority, ParseError};
 use tidegate::proxy::Limits;
 
@@ -45,6 +45,25 @@ fn the_options_are_those_of_the_command() {
         writeln!(table, "| {short}`--{}` | `{value}` | {help} |", option.name).unwrap();
     }
     check("configuration.md", "options", &table);
+}
+
+#[test]
+fn the_keys_of_sections_are_those_of_the_file() {
+    check("reverse.md", "listener", &keys(LISTENER));
+    check("reverse.md", "origin", &keys(ORIGIN));
+    check("reverse.md", "site", &keys(SITE));
+    check("reverse.md", "route", &keys(ROUTE));
+}
+
+/// The table of the keys of a section.
+fn keys<T>(keys: &[Key<T>]) -> String {
+    let mut table = "| key | value | |\n|---|---|---|\n".to_owned();
+    for key in keys {
+        let (value, help) = (cell(key.value), cell(key.help));
+        let several = if key.many { ", …" } else { "" };
+        writeln!(table, "| `{}` | `{value}`{several} | {help} |", key.name).unwrap();
+    }
+    table
 }
 
 #[test]
@@ -107,6 +126,9 @@ fn what_the_documents_refer_to_is_there() {
         "docs/operating.md",
         "docs/authentication.md",
         "docs/caching.md",
+        "docs/configuration.md",
+        "docs/forwarding.md",
+        "docs/reverse.md",
         "docs/rules.md",
         "docs/explain.md",
     ] {

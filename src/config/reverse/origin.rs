@@ -237,7 +237,7 @@ pub const ORIGIN: &[Key<OriginSection>] = &[
     one(
         "slow-start",
         "TIME",
-        "Time in which a member that has come back gets its whole share of requests again [default: 0s]",
+        "Time in which the share of a member that is usable again rises to the whole [default: 0s]",
         |o, text| time(text).map(|time| o.group.balance.slow_start = time),
         |o| shown(Some(o.group.balance.slow_start)),
     ),
