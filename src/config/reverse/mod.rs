@@ -85,6 +85,9 @@ impl ReverseOptions {
                 None => Ok(None),
             };
         }
+        if self.to.is_empty() && self.group != OriginSection::default() {
+            return Err("balance and health work with --to only; give an [[origin]] its own".into());
+        }
         let groups = self.groups()?;
         let mut sites = Vec::new();
         if !self.to.is_empty() || !self.routes.is_empty() {
@@ -93,7 +96,13 @@ impl ReverseOptions {
         for section in &self.sites {
             sites.push(section.site(&groups)?);
         }
-        Sites::new(sites).map(Some).map_err(|(_, reason)| reason)
+        let sites = Sites::new(sites).map_err(|(_, reason)| reason)?;
+        let used = sites.groups();
+        let is_unused = |name: &&String| !used.iter().any(|group| *group.name == ***name);
+        match groups.keys().find(is_unused) {
+            Some(name) => Err(format!("the origin '{name}' is used by no route")),
+            None => Ok(Some(sites)),
+        }
     }
 
     /// Checks the sites of the file.

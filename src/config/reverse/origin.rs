@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::balance::{HealthSettings, Policy};
+use crate::balance::{HealthSettings, Policy, RetryBudget};
 use crate::config::member::MemberOption;
 use crate::config::section::{Key, many, one};
 use crate::http::{Authority, Status};
@@ -368,10 +368,14 @@ pub const ORIGIN: &[Key<OriginSection>] = &[
     one(
         "retry-budget",
         "PERCENT",
-        "Most requests that are sent to another member, in percent of all of late; some are always \
-         [default: 20]",
+        "Most requests that are sent to another member, in percent of all of late, and 10 a second \
+         besides; 0 for none [default: 20]",
         |o, text| {
-            number(text, 0, 100).map(|percent| o.group.balance.retry_budget.percent = percent)
+            let percent = number(text, 0, 100)?;
+            let usual = RetryBudget::default();
+            let least_per_second = if percent == 0 { 0 } else { usual.least_per_second };
+            o.group.balance.retry_budget = RetryBudget { percent, least_per_second };
+            Ok(())
         },
         |o| vec![o.group.balance.retry_budget.percent.to_string()],
     ),

@@ -108,6 +108,7 @@ impl Exchange {
             cache_status: &self.cache_status,
             info: self.auth_info.as_ref(),
             hsts: self.hsts,
+            edits: self.site_route.as_ref().map(|route| &route.policy.response_fields),
             explain: None,
         }
     }

@@ -151,6 +151,7 @@ pub(super) fn refuse(
         cache_status: &cache_status,
         info: None,
         hsts: None,
+        edits: None,
         explain: None,
     };
     let before = connection.output.total();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::http::{HeadWriter, Method, Name, RequestHead, Status, Version, date};
 use crate::proxy::error::{ErrorStatus, ExchangeError};
 use crate::proxy::hook::Response;
+use crate::proxy::settings::sites::field_edit::FieldEdits;
 use crate::proxy::settings::sites::site_route::FixedAnswer;
 use crate::proxy::transfer::send_buffer::TransferCoding;
 use crate::time::Now;
@@ -37,6 +38,8 @@ pub(super) struct ResponseContext<'a> {
     pub(super) info: Option<&'a AuthInfo>,
     /// Time for `Strict-Transport-Security`.
     pub(super) hsts: Option<Duration>,
+    /// Fields that the route of the site sets and adds.
+    pub(super) edits: Option<&'a FieldEdits>,
     /// Command that explains denials, if the operator offers one.
     pub(super) explain: Option<&'a str>,
 }
@@ -185,6 +188,9 @@ fn end(mut head: HeadWriter<'_>, kind: &[u8], content: &[u8], context: ResponseC
 
 fn end_head(mut head: HeadWriter<'_>, content: &[u8], context: ResponseContext<'_>) -> u64 {
     let ResponseContext { version, persistence, .. } = context;
+    for line in context.edits.into_iter().flat_map(FieldEdits::lines) {
+        head.field(&line.name, line.value.as_str().as_bytes());
+    }
     http1::end_head(&mut head, TransferCoding::Identity, version, persistence);
     if context.head_only {
         return 0;

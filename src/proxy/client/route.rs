@@ -40,12 +40,14 @@ pub(super) fn route(
         &cx.shared.origins.interfaces,
     ) {
         Err(error) => Next::fail(State::Route, error),
-        Ok(Routed::Redirect(status, location)) => {
+        Ok(Routed::Redirect(status, location, route)) => {
+            exchange.site_route = Some(route);
             exchange.respond(connection, cx, |out, _, context| {
                 respond::redirect(out, status, &location, context)
             })
         }
-        Ok(Routed::Answer(answer)) => {
+        Ok(Routed::Answer(answer, route)) => {
+            exchange.site_route = Some(route);
             let next = exchange
                 .respond(connection, cx, |out, _, context| respond::fixed(out, &answer, context));
             exchange.record.tell_type(cx.shared.settings.log, answer.media_type.as_bytes());

@@ -147,7 +147,7 @@ impl Explainer {
             &shared.origins.interfaces,
         )? {
             Routed::Fetch(route) | Routed::Tunnel(route) => Arc::new(route),
-            Routed::Here | Routed::Redirect(..) | Routed::Answer(_) => {
+            Routed::Here | Routed::Redirect(..) | Routed::Answer(..) => {
                 self.record.add(TraceEvent::Looked("answered by the proxy itself"));
                 self.record.add(TraceEvent::Allowed(Vec::new()));
                 return Ok(());

@@ -136,7 +136,8 @@ impl Fetch {
     pub(super) fn release(&mut self, state: State, cx: &mut FetchCx<'_>) {
         state.release(cx);
         cx.shared.memory.count(&mut self.held, 0);
-        self.leave_place(Some(Outcome::Success), cx);
+        let outcome = std::mem::replace(&mut self.outcome, Outcome::Success);
+        self.leave_place(Some(outcome), cx);
         self.leave_upload(cx);
         cx.shared.release_response(self.response, cx.reactor);
     }

@@ -152,12 +152,15 @@ impl Fetch {
     ) -> Result<State, Box<Attempt>> {
         let retries =
             self.request.route.group().is_some_and(|group| group.retry_statuses.contains(&status));
-        if !retries || !self.may_repeat(cx) || !self.has_other_member(cx) || !self.spends_retry(cx)
-        {
+        if !retries {
+            return Err(attempt);
+        }
+        let failure = Outcome::Failure(format!("status {}", status.code()).into());
+        if !self.may_repeat(cx) || !self.has_other_member(cx) || !self.spends_retry(cx) {
+            self.outcome = failure;
             return Err(attempt);
         }
         attempt.release(cx);
-        let failure = Outcome::Failure(format!("status {}", status.code()).into());
         Ok(self.try_another(failure, cx))
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::balance::EndpointId;
+use crate::balance::{EndpointId, Outcome};
 use crate::cache::{Object, OriginFailure, Presented, Response, Ticket};
 use crate::http::{BodyLength, Fields, Method, Status};
 use crate::proxy::error::ExchangeError;
@@ -42,6 +42,8 @@ pub(crate) struct Fetch {
     pub(super) group: Option<Id<RunningGroup>>,
     /// The place taken at a member of the group.
     pub(super) place: Option<Place>,
+    /// What the request tells about the member once it has ended without a failure.
+    pub(super) outcome: Outcome,
     /// Members that have failed this request.
     pub(super) tried: Vec<EndpointId>,
     /// The failure of the last one.
@@ -130,6 +132,7 @@ impl Fetch {
                 retry: Retry::Available,
                 group: None,
                 place: None,
+                outcome: Outcome::Success,
                 tried: Vec::new(),
                 failure: None,
                 request,

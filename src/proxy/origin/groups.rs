@@ -188,9 +188,7 @@ impl Groups {
         tried: &[EndpointId],
         now: Instant,
     ) -> bool {
-        let ask = Ask { hash: None, sticky: None, tried };
-        let group = self.list.get_mut(id);
-        group.is_some_and(|group| !matches!(group.balance.select(&ask, now), Selection::None))
+        self.list.get_mut(id).is_some_and(|group| group.balance.has_other(tried, now))
     }
 
     /// Returns true if the budget permits another attempt at a request, and spends it then.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::http::Status;
-use crate::proxy::settings::sites::site_route::FixedAnswer;
+use crate::proxy::settings::sites::site_route::{FixedAnswer, SiteRoute};
 
 use super::route::Route;
 
@@ -18,7 +18,7 @@ pub(crate) enum Routed {
     /// a forward proxy.
     Here,
     /// Redirect the client, by the route of a site.
-    Redirect(Status, String),
+    Redirect(Status, String, Arc<SiteRoute>),
     /// Answer by the route of a site.
-    Answer(Arc<FixedAnswer>),
+    Answer(Arc<FixedAnswer>, Arc<SiteRoute>),
 }

@@ -46,18 +46,21 @@ pub(super) fn to_site(
     if depends_on_path(site, route) && auth::climbs(path) {
         return Err(ExchangeError::NotSupported(NotSupported::DotSegments));
     }
+    let known = names.public.as_deref().or(names.asked.as_deref());
+    let usual = || route.forward().map_or("localhost", |forward| forward.group.authority());
+    let authority = known.unwrap_or_else(usual);
+    let (uri, span) = target_uri(names.scheme, authority, request.path_and_query());
+    record.add(TraceEvent::Routed(Arc::clone(&uri)));
     let forward = match &route.action {
         RouteAction::Forward(forward) => forward,
         RouteAction::Redirect(redirect) => {
             let location = location(redirect, request, record, &names);
-            return Ok(Routed::Redirect(redirect.status, location));
+            return Ok(Routed::Redirect(redirect.status, location, Arc::clone(route)));
         }
-        RouteAction::Answer(answer) => return Ok(Routed::Answer(Arc::clone(answer))),
+        RouteAction::Answer(answer) => {
+            return Ok(Routed::Answer(Arc::clone(answer), Arc::clone(route)));
+        }
     };
-    let known = names.public.as_deref().or(names.asked.as_deref());
-    let authority = known.unwrap_or_else(|| forward.group.authority());
-    let (uri, span) = target_uri(names.scheme, authority, request.path_and_query());
-    record.add(TraceEvent::Routed(Arc::clone(&uri)));
     let host_field = match &forward.host {
         HostPolicy::Preserve => HostField::Asked,
         HostPolicy::Origin => HostField::OfOrigin,
