@@ -100,8 +100,16 @@ impl Bans {
     /// Counts an offence of `client` under each rule that has its kind. Returns the bans that
     /// begin, or that last longer now. After that, the rule counts from zero.
     pub fn note(&mut self, client: IpAddr, offence: Offence, now: Now) -> Vec<Begun> {
+        self.note_event(client, &[offence], now)
+    }
+
+    /// Counts an event that is an offence of several kinds: once under each rule that has one of
+    /// them. Otherwise as [`note`](Self::note).
+    pub fn note_event(&mut self, client: IpAddr, kinds: &[Offence], now: Now) -> Vec<Begun> {
         let Self { rules, exempt, counters, in_force, has_changed, .. } = self;
-        let mut rules = rules.iter().filter(|known| known.rule.kinds.contain(offence)).peekable();
+        let has_kind =
+            |known: &&Numbered| kinds.iter().any(|&offence| known.rule.kinds.contain(offence));
+        let mut rules = rules.iter().filter(has_kind).peekable();
         if rules.peek().is_none() || exempt.contains(client) {
             return Vec::new();
         }
@@ -188,6 +196,12 @@ impl Bans {
     pub fn list(&self, now: Now) -> Vec<Entry> {
         let bans = self.in_force.all().into_iter().filter(|(.., held)| held.ends > now.mono);
         bans.map(|(network, action, held)| held.entry(network, action, now.mono)).collect()
+    }
+
+    /// Returns true if a rule counts offences.
+    #[must_use]
+    pub const fn has_rules(&self) -> bool {
+        !self.rules.is_empty()
     }
 
     /// Returns the number of bans, of which some may have ended.

@@ -71,6 +71,27 @@ impl NftSets {
         format!("delete {} {{ {network} }}\n", self.element(network))
     }
 
+    /// Returns commands that make both sets hold the networks of `bans`, in the order of networks, and
+    /// nothing else: a file for `nft -f`, which applies all of it or nothing. A network inside another
+    /// one is left out, since elements may not overlap.
+    #[must_use]
+    pub fn script(&self, bans: &[Entry]) -> String {
+        let Self { table, set } = self;
+        let mut text = self.create();
+        for family in [4, 6] {
+            text.push_str(&format!("flush set inet {table} {set}{family}\n"));
+        }
+        let mut last: Option<&Cidr> = None;
+        for ban in bans {
+            if last.is_some_and(|last| last.covers(&ban.network)) {
+                continue;
+            }
+            last = Some(&ban.network);
+            text.push_str(&self.add(ban));
+        }
+        text
+    }
+
     fn element(&self, network: &Cidr) -> String {
         let family = if network.first().is_ipv4() { 4 } else { 6 };
         format!("element inet {} {}{family}", self.table, self.set)
@@ -146,5 +167,22 @@ mod tests {
             assert_eq!(NftSets::new("a", name), Err(message));
         }
         assert!(NftSets::new("Filter_1", &long[1..]).is_ok());
+    }
+
+    #[test]
+    fn script_leaves_out_networks_inside_others() {
+        let sets = NftSets::new("proxy", "banned").unwrap();
+        let networks = ["192.0.2.0/24", "192.0.2.7", "198.51.100.1", "2001:db8::/64"];
+        let bans = networks.map(|network| ban(network, Duration::from_secs(60)));
+        let script = sets.script(&bans);
+        let commands = script.strip_prefix(&sets.create()).unwrap();
+        assert_eq!(
+            commands,
+            "flush set inet proxy banned4\n\
+             flush set inet proxy banned6\n\
+             add element inet proxy banned4 { 192.0.2.0/24 timeout 60s }\n\
+             add element inet proxy banned4 { 198.51.100.1 timeout 60s }\n\
+             add element inet proxy banned6 { 2001:db8::/64 timeout 60s }\n"
+        );
     }
 }

@@ -568,3 +568,12 @@ proptest! {
         prop_assert!(setup.bans.is_empty() && !setup.is_banned("10.0.0.1"));
     }
 }
+
+#[test]
+fn event_of_several_kinds_counts_once_under_a_rule() {
+    let mut setup = Setup::new(&["after 2 of 4xx,refused within 1m -> 429 for 1m"]);
+    let both = [Offence::Status(403), Offence::Refused];
+    let mut note =
+        |kinds: &[Offence]| setup.bans.note_event(ip("192.0.2.1"), kinds, setup.clock.now()).len();
+    assert_eq!([note(&both), note(&[Offence::Status(200)]), note(&both)], [0, 0, 1]);
+}
