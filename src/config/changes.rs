@@ -77,6 +77,9 @@ const FIXED: &[Fixed] = &[
     fixed("acme-challenge", |new, old| new.acme.challenge = old.acme.challenge),
     fixed("acme-profile", |new, old| new.acme.profile.clone_from(&old.acme.profile)),
     fixed("acme-eab", |new, old| new.acme.external.clone_from(&old.acme.external)),
+    fixed("ban-file", |new, old| new.bans.file.clone_from(&old.bans.file)),
+    fixed("ban-nft", |new, old| new.bans.nft.clone_from(&old.bans.nft)),
+    fixed("ban-nft-file", |new, old| new.bans.nft_file.clone_from(&old.bans.nft_file)),
     fixed("control", |new, old| new.control.clone_from(&old.control)),
     fixed("admin", |new, old| new.admin = old.admin),
     fixed("user", |new, old| new.user.clone_from(&old.user)),
@@ -84,6 +87,7 @@ const FIXED: &[Fixed] = &[
     fixed("confine", |new, old| new.confine = old.confine),
     fixed("allow-core-dumps", |new, old| new.core_dumps = old.core_dumps),
     fixed("log-buffer", |new, old| new.limits.log_buffer = old.limits.log_buffer),
+    fixed("bans", |new, old| new.limits.bans = old.limits.bans),
     fixed("resolver", |new, old| new.resolver = old.resolver),
     fixed("resolver-threads", |new, old| {
         new.limits.resolver_threads = old.limits.resolver_threads;
@@ -255,9 +259,10 @@ mod tests {
              listen-tls = '127.0.0.1:3'\nhttp-redirect = '127.0.0.1:4'\n\
              acme = 'h.test'\nacme-directory = 'https://ca.test/'\nacme-staging = 'https://s.test/'\n\
              acme-email = 'a@h.test'\nacme-dir = '/d'\nacme-challenge = 'http-01'\n\
-             acme-profile = 'p'\nacme-eab = '/e'\nresolver = 'system'\nuser = 'u'\ngroup = 'g'\nconfine = true\nallow-core-dumps = true\n\
+             acme-profile = 'p'\nacme-eab = '/e'\n\
+             ban-file = '/b'\nban-nft = 't s'\nban-nft-file = '/n'\nresolver = 'system'\nuser = 'u'\ngroup = 'g'\nconfine = true\nallow-core-dumps = true\n\
              [limits]\n\
-             log-buffer = '3MiB'\nresolver-threads = 3\npassword-threads = 3\n\
+             log-buffer = '3MiB'\nbans = 7\nresolver-threads = 3\npassword-threads = 3\n\
              [[listener]]\nlisten = '127.0.0.1:5'",
         );
         let restarts = old.changes(&new).iter().filter(|change| change.takes_restart).count();

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::access::Cidr;
-use crate::proxy::ListenerKind;
+use crate::proxy::{ClientLimits, ListenerKind};
 use crate::reactor::LocalOptions;
 
 use super::auth::AuthOptions;
 use super::section::{Key, many, one};
+use super::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 
 /// A listener in the file.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +26,8 @@ pub struct ListenerSection {
     pub clients: Vec<Cidr>,
     /// Users of the listener.
     pub auth: AuthOptions,
+    /// Limits of clients by time.
+    pub limits: ClientLimits,
     /// True if connections begin with a PROXY header.
     pub proxy_protocol: bool,
 }
@@ -193,6 +196,22 @@ pub const LISTENER: &[Key<ListenerSection>] = &[
         "Realm that users of the listener are shown [default: tidegate]",
         |o, text| text.parse().map(|realm| o.auth.realm = realm),
         |o| vec![o.auth.realm.to_string()],
+    ),
+    many(
+        "request-rate",
+        "LIMIT",
+        "Requests of one client of the listener by time, such as '100/s' or '600/m burst=50 by=network', beside \
+         the limits of the process [default: none]",
+        |o, text| add_rate(&mut o.limits, text),
+        |o| rates(&o.limits),
+    ),
+    many(
+        "bandwidth",
+        "LIMIT",
+        "Content sent to one client of the listener by time, such as '1MiB/s burst=4MiB', beside the limits of the process \
+         [default: none]",
+        |o, text| add_bandwidth(&mut o.limits, text),
+        |o| bandwidth(&o.limits),
     ),
     one(
         "proxy-protocol",

@@ -19,6 +19,7 @@ mod schemes;
 mod section;
 mod sites;
 mod table;
+mod throttle;
 mod tls;
 mod values;
 
@@ -39,4 +40,5 @@ pub use reverse::{ReverseOptions, RouteOption};
 pub use rules::RuleOptions;
 pub use section::Key;
 pub use table::{OPTIONS, OptionSpec};
+pub use throttle::{BanOptions, NftOption};
 pub use tls::{TlsOptions, places_of_authorities};

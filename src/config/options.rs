@@ -11,8 +11,8 @@ use crate::auth::Side;
 use crate::cache::{FreshnessRule, KeyRules, RequestRules};
 use crate::http::hop::Protocol;
 use crate::proxy::{
-    Eviction, Limits, ListenerKind, ListenerSettings, LogFormat, OriginPlace, Service, ServiceId,
-    Settings, Sites,
+    ClientLimits, Eviction, Limits, ListenerKind, ListenerSettings, LogFormat, OriginPlace,
+    Service, ServiceId, Settings, Sites,
 };
 use crate::reactor::{NameSource, NameSources};
 use crate::tls::ServerTls;
@@ -24,6 +24,7 @@ use super::files;
 use super::listener::{ListenPlace, ListenerSection, Mode};
 use super::reverse::ReverseOptions;
 use super::rules::RuleOptions;
+use super::throttle::BanOptions;
 use super::tls::TlsOptions;
 
 /// Target of the access log.
@@ -141,6 +142,10 @@ pub struct Options {
     pub purgers: Vec<Cidr>,
     /// Proxies in front whose statements about their clients are trusted.
     pub trusted_proxies: Vec<Cidr>,
+    /// Limits of clients by time.
+    pub client_limits: ClientLimits,
+    /// Options for bans.
+    pub bans: BanOptions,
     /// Protocols that clients may upgrade to.
     pub upgrades: Vec<Protocol>,
     /// Target of the access log.
@@ -192,6 +197,8 @@ impl Default for Options {
             auth: AuthOptions::default(),
             purgers: Vec::new(),
             trusted_proxies: Vec::new(),
+            client_limits: ClientLimits::default(),
+            bans: BanOptions::default(),
             upgrades: Vec::new(),
             access_log: LogTarget::Stdout,
             log_format: LogFormat::Human,
@@ -323,6 +330,8 @@ impl Options {
             services,
             purgers: self.purgers.clone(),
             trusted_proxies: self.trusted_proxies.clone(),
+            client_limits: self.client_limits.clone(),
+            bans: self.bans.settings()?,
             upgrades: self.upgrades.clone(),
             own_tls: acme.is_some().then(|| self.tls.own(&origin_tls)).transpose()?,
             origin_tls: Some(origin_tls),
@@ -350,7 +359,8 @@ impl Options {
         auth: &AuthOptions,
     ) -> Result<Service, String> {
         let side = if sites.is_some() { Side::Origin } else { Side::Proxy };
-        Ok(Service { sites, clients: clients.to_vec(), auth: auth.rules(side)? })
+        let limits = ClientLimits::default();
+        Ok(Service { sites, clients: clients.to_vec(), auth: auth.rules(side)?, limits })
     }
 
     /// Returns the services of listeners that have one of their own.
@@ -368,7 +378,8 @@ impl Options {
                 (_, sites) => sites.cloned(),
             };
             let auth = self.auth_of(section, sites.is_some());
-            self.service(sites, &section.clients, &auth).map_err(wrong)
+            let service = self.service(sites, &section.clients, &auth).map_err(wrong)?;
+            Ok(Service { limits: section.limits.clone(), ..service })
         };
         self.listeners.iter().map(of).collect()
     }

@@ -20,6 +20,7 @@ mod remembered;
 pub(super) mod routing;
 pub(super) mod settings;
 pub(super) mod shared;
+mod throttling;
 mod timers;
 mod transfer;
 mod tunnel;
@@ -27,6 +28,7 @@ mod upkeep;
 mod worker;
 
 pub use crate::cache::Eviction;
+pub use admin::ban_command::BanCommand;
 pub use admin::control::ControlRequest;
 pub use admin::origin_command::OriginCommand;
 pub use admin::purge_target::PurgeTarget;
@@ -63,4 +65,6 @@ pub use settings::sites::site_route::{
 pub use settings::sites::site_routes::SiteRoutes;
 pub use settings::sites::template::Template;
 pub use settings::sites::{Site, Sites};
+pub use settings::throttle::{BanSettings, ClientLimits};
+pub use throttling::ban_table::SavedBans;
 pub use worker::Worker;

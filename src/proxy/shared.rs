@@ -38,6 +38,7 @@ use super::hook::{Finished, Hook};
 use super::identity::Identity;
 use super::mail::Mail;
 use super::remembered::Remembered;
+use super::throttling::Throttling;
 
 /// Size of a buffer for received messages, in bytes.
 const RECEIVED: usize = 16 * 1024;
@@ -63,6 +64,8 @@ pub(crate) struct Shared {
     pub(super) responses: Arena<PendingResponse>,
     pub(super) uploads: Arena<Body>,
     pub(super) admission: Admission,
+    /// Limits of clients by time, and bans.
+    pub(super) throttling: Throttling,
     pub(super) memory: ConnectionMemory,
     pub(super) origins: Origins,
     /// Origins whose last response was in HTTP/1.0 (RFC 9112 §6.1).
@@ -106,6 +109,7 @@ impl Shared {
             responses: Arena::new(),
             uploads: Arena::new(),
             admission: Admission::new(places(limits, client_capacity), limits.client_share),
+            throttling: Throttling::new(&settings),
             memory: ConnectionMemory::new(limits.connection_memory.whole()),
             origins: Origins {
                 pool: Pool::new(pool_bound(limits, client_capacity)),
@@ -159,6 +163,7 @@ impl Shared {
         self.origins.pool.set_bound(pool_bound(limits, client_capacity));
         self.admission.set_bounds(places(limits, client_capacity), limits.client_share);
         self.memory.set_bound(limits.connection_memory.whole());
+        self.throttling.configure(&settings);
         self.reload_authentication(&settings, reactor);
         self.identity.configure(settings.server_tls.clone());
         self.reloads += 1;
@@ -239,9 +244,10 @@ impl Shared {
         }
     }
 
-    /// Logs and counts a finished exchange, and shows it to the hook.
+    /// Logs and counts a finished exchange, with its offences, and shows it to the hook.
     pub(super) fn record(&mut self, record: &ExchangeRecord, now: Now) {
         self.counters.count(record);
+        self.throttling.bans.note(record, &mut self.counters.client_bans, now);
         if let Some(format) = self.settings.log {
             self.log.record(record, format, now);
         }

@@ -28,6 +28,8 @@ pub(super) enum ClientTimer {
     Auth,
     /// Wait for the joined fetch of another client to publish a head.
     Join,
+    /// Hold of a response to a banned client, or wait for bytes within the limits of a client.
+    Throttle,
 }
 
 /// Timers of a fetch. A dial has deadlines of its own.
@@ -45,9 +47,16 @@ pub(super) enum FetchTimer {
     Place,
 }
 
-impl TimerKind<6> for ClientTimer {
-    const ALL: [Self; 6] =
-        [Self::Linger, Self::Send, Self::Request, Self::Upload, Self::Auth, Self::Join];
+impl TimerKind<7> for ClientTimer {
+    const ALL: [Self; 7] = [
+        Self::Linger,
+        Self::Send,
+        Self::Request,
+        Self::Upload,
+        Self::Auth,
+        Self::Join,
+        Self::Throttle,
+    ];
 
     fn index(self) -> usize {
         self as usize
@@ -64,7 +73,7 @@ impl TimerKind<5> for FetchTimer {
 }
 
 /// The timers of a client connection.
-pub(super) type ClientTimers = Timers<ClientTimer, 6>;
+pub(super) type ClientTimers = Timers<ClientTimer, 7>;
 
 /// The timers of a fetch.
 pub(super) type FetchTimers = Timers<FetchTimer, 5>;
@@ -138,7 +147,7 @@ mod tests {
     fn kinds_are_listed_by_index() {
         let clients = ClientTimer::ALL.map(TimerKind::index);
         let fetches = FetchTimer::ALL.map(TimerKind::index);
-        assert_eq!((clients, fetches), ([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4]));
+        assert_eq!((clients, fetches), ([0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 4]));
     }
 
     #[test]

@@ -12,10 +12,16 @@ use crate::proxy::observe::reason::Reason;
 use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::transfer::buffer_pool::BufferPool;
 use crate::reactor::{Budget, Driven, Id, Reactor, Ready, SocketId, Token, Wake};
+use crate::throttle::Grant;
 
 use super::error::{ExchangeError, Timeout};
 use super::mail::Mail;
 use super::shared::Shared;
+use super::throttling::client_tables::LimitedRoute;
+use super::throttling::counted::Counted;
+
+/// Most bytes that a client whose bytes are limited gets in one drive.
+const TURN: u64 = 128 * 1024;
 
 /// A tunnel between a client and an origin.
 #[derive(Debug)]
@@ -40,6 +46,8 @@ pub(super) struct Tunnel {
     pub(super) broken: bool,
     /// Bytes accounted as memory of connections.
     pub(super) held: usize,
+    /// Route of the request, if it has limits of clients.
+    pub(super) limited_route: Option<LimitedRoute>,
 }
 
 impl Driven for Tunnel {
@@ -80,9 +88,19 @@ impl Tunnel {
         }
         // Each direction has its own budget, so that a busy one does not starve the other.
         let (mut upwards, mut downwards) = (Budget::default(), Budget::default());
+        let grant = self.take_bytes(shared, now);
+        let (mut all, mut granted) = (u64::MAX, grant.bytes);
         let buffers = &mut shared.tunnel_buffers;
-        let up = self.up.pump(self.client, self.origin, &mut upwards, buffers, reactor);
-        let down = self.down.pump(self.origin, self.client, &mut downwards, buffers, reactor);
+        let up = self.up.pump(self.client, self.origin, &mut upwards, &mut all, buffers, reactor);
+        let down = self.down.pump(
+            self.origin,
+            self.client,
+            &mut downwards,
+            &mut granted,
+            buffers,
+            reactor,
+        );
+        self.give_back(granted, shared);
         let sent = self.up.total + self.down.total;
         self.record.sent_in_all = self.down.total;
         let moved = sent > std::mem::replace(&mut self.record.sent, sent);
@@ -102,11 +120,33 @@ impl Tunnel {
             self.broken = self.up.holds_bytes() || self.down.holds_bytes();
             return false;
         }
-        if upwards.is_spent() || downwards.is_spent() {
+        // All granted bytes were sent, and more wait.
+        let is_held = granted == 0 && self.down.holds_bytes();
+        if upwards.is_spent() || downwards.is_spent() || (is_held && grant.wait.is_none()) {
             reactor.wake(self.token());
         }
-        reactor.set_deadline(self.token(), Some(self.deadline));
+        let more = grant.wait.filter(|_| is_held).map(|wait| now + wait);
+        reactor.set_deadline(self.token(), more.into_iter().chain([self.deadline]).min());
         true
+    }
+
+    /// Takes the bytes that may be sent to the client now, within its limits.
+    fn take_bytes(&self, shared: &mut Shared, now: Instant) -> Grant {
+        let Shared { throttling, settings, .. } = shared;
+        if !throttling.tables.has_bandwidth() {
+            return Grant { bytes: u64::MAX, wait: None };
+        }
+        let limits = (self.record.listener.service(), self.limited_route);
+        throttling.tables.take_bytes(limits, &Counted::of(&self.record, settings), TURN, now)
+    }
+
+    /// Returns bytes that were taken and not sent.
+    fn give_back(&self, bytes: u64, shared: &mut Shared) {
+        let Shared { throttling, settings, .. } = shared;
+        if throttling.tables.has_bandwidth() {
+            let limits = (self.record.listener.service(), self.limited_route);
+            throttling.tables.give_back(limits, &Counted::of(&self.record, settings), bytes);
+        }
     }
 
     /// Checks that the tunnel is still allowed, after a reload.
@@ -205,20 +245,27 @@ impl Pipe {
         self.sent < self.bytes.len()
     }
 
-    /// Relays as many bytes as both connections and the budget allow.
+    /// Relays as many bytes as both connections, the budget and `granted` bytes allow.
     fn pump(
         &mut self,
         source: SocketId,
         sink: SocketId,
         budget: &mut Budget,
+        granted: &mut u64,
         buffers: &mut BufferPool,
         reactor: &mut Reactor<Mail>,
     ) -> io::Result<()> {
         while !self.closed && !budget.is_spent() {
             if self.holds_bytes() {
-                let slice = IoSlice::new(&self.bytes[self.sent..]);
+                let most = usize::try_from(*granted).unwrap_or(usize::MAX);
+                let end = self.sent.saturating_add(most).min(self.bytes.len());
+                if end == self.sent {
+                    return Ok(());
+                }
+                let slice = IoSlice::new(&self.bytes[self.sent..end]);
                 let Poll::Ready(sent) = reactor.send(sink, &[slice])? else { return Ok(()) };
                 self.sent += sent;
+                *granted -= sent as u64;
                 self.total += sent as u64;
                 budget.spend_out(sent);
             } else if self.ended {

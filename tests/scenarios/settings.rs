@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tidegate::access::{GivenRule, RuleSource, read_rules};
 use tidegate::auth::{self, FailureLimit, PathPrefix, RealmUsers, Side, Users};
-use tidegate::proxy::{AuthRules, ProtectionSpace, Settings, Sites};
+use tidegate::proxy::{AuthRules, ClientLimits, ProtectionSpace, Settings, Sites};
 use tidegate::units::{Bytes, Unit};
 
 /// The pseudonym in `Via`.
@@ -76,6 +76,11 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         "ignore-client-no-cache" => settings.request_rules.ignore_no_cache = text == "on",
         "targeted-cache-control" => settings.targeted = text == "on",
         "cache-status-key" => settings.status_key = text == "on",
+        "request-rate" => settings.client_limits.rates.push(words(text)?),
+        "bandwidth" => settings.client_limits.bandwidth.push(words(text)?),
+        "no-limits" => settings.client_limits = ClientLimits::default(),
+        "ban" => settings.bans.rules.push(words(text)?),
+        "ban-allow" => settings.bans.allowed.push(parse(text)?),
         "log-format" => settings.log = Some(text.parse()?),
         _ => {
             let limit = settings.limits.set(name, text);
@@ -116,6 +121,11 @@ fn protected(path: PathPrefix, side: Side) -> ProtectionSpace {
 fn size(text: &str) -> Result<Option<usize>, String> {
     let size = Option::<Bytes>::read(text).ok_or_else(|| format!("'{text}' is not a size"))?;
     Ok(size.map(|bytes| usize::try_from(bytes.0).unwrap_or(usize::MAX)))
+}
+
+/// Parses a text whose words are separated by `_`.
+fn words<T: FromStr<Err = String>>(text: &str) -> Result<T, String> {
+    text.replace('_', " ").parse()
 }
 
 fn parse<T: FromStr>(text: &str) -> Result<T, String> {

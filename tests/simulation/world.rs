@@ -351,6 +351,10 @@ fn worker(
     let formats = [LogFormat::Human, LogFormat::Combined, LogFormat::Squid, LogFormat::Json];
     settings.log = Some(*rng.pick(&formats));
     settings.limits.passwords = *rng.pick(&[1, 4, 64]);
+    let bandwidth = *rng.pick(&[None, None, Some("1MiB/s burst=4KiB"), Some("4MiB/s by=user")]);
+    if let Some(limit) = bandwidth {
+        settings.client_limits.bandwidth.push(limit.parse().unwrap());
+    }
     let by_mail: Option<Box<dyn NameResolver>> = match rng.percent(50) {
         true => Some(Box::new(Hosts(reactor.mailbox()))),
         false => None,

@@ -19,6 +19,7 @@ const ROOMS: &[&str] = &[
     "origin",
     "transfer",
     "identity",
+    "throttling",
     "shared",
     "tunnel",
     "upkeep",

@@ -5,7 +5,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use crate::acme::RevocationReason;
 use crate::balance::{MOST_WEIGHT, Order};
 use crate::cli::control_socket::{DEFAULT_PORT, Socket};
-use crate::proxy::{ControlRequest, OriginCommand, PurgeTarget};
+use crate::proxy::{BanCommand, ControlRequest, OriginCommand, PurgeTarget};
 
 pub(super) fn purge_target(matches: &ArgMatches) -> PurgeTarget {
     type Kind = fn(String) -> PurgeTarget;
@@ -113,6 +113,59 @@ pub(super) fn origin_request(matches: &ArgMatches) -> (ControlRequest, &ArgMatch
     };
     let member = matches.get_one::<String>("member").cloned().unwrap_or_default();
     (ControlRequest::Origin(OriginCommand::Order { member, order }), matches)
+}
+
+pub(super) fn bans_command() -> Command {
+    let network = || {
+        Arg::new("network")
+            .value_name("NETWORK")
+            .required(true)
+            .value_parser(one_line)
+            .help("Address or network, such as 192.0.2.7 or 192.0.2.0/24")
+    };
+    let time = Arg::new("for").long("for").value_name("TIME").required(true);
+    let action = Arg::new("action").long("action").value_parser(["drop", "429", "delay"]);
+    let why = Arg::new("why").long("why").value_name("TEXT").value_parser(one_line);
+    Command::new("bans")
+        .about("List the bans of clients of a running proxy, begin or lift one")
+        .args_conflicts_with_subcommands(true)
+        .args(socket_args())
+        .subcommand(Command::new("list").about("Print the bans in force").args(socket_args()))
+        .subcommand(
+            Command::new("add")
+                .about("Ban a network")
+                .arg(network())
+                .arg(time.help("Time of the ban, such as 30s, 10m or 24h"))
+                .arg(action.default_value("drop").help(
+                    "Close connections, answer requests with status 429, or hold responses for a \
+                     second",
+                ))
+                .arg(why.help("Reason, for the list and the log"))
+                .args(socket_args()),
+        )
+        .subcommand(
+            Command::new("lift")
+                .about("Lift the bans of a network, and of networks inside it")
+                .arg(network())
+                .args(socket_args()),
+        )
+}
+
+/// Returns the request about bans, and its arguments.
+///
+/// # Errors
+/// A message about the argument that is wrong.
+pub(super) fn bans_request(matches: &ArgMatches) -> Result<(ControlRequest, &ArgMatches), String> {
+    let Some((verb, matches)) = matches.subcommand() else {
+        return Ok((ControlRequest::Bans(BanCommand::List), matches));
+    };
+    let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
+    let command = match verb {
+        "add" => BanCommand::add(text("network"), text("action"), text("for"), text("why"))?,
+        "lift" => BanCommand::lift(text("network"))?,
+        _ => BanCommand::List,
+    };
+    Ok((ControlRequest::Bans(command), matches))
 }
 
 pub(super) fn renew_command() -> Command {

@@ -18,8 +18,8 @@ use crate::config::{OPTIONS, Options};
 use crate::proxy::{ControlRequest, ExplainQuery};
 
 use control::{
-    origin_command, origin_request, purge_command, purge_target, reload_command, renew_command,
-    renewal, socket, stats_command,
+    bans_command, bans_request, origin_command, origin_request, purge_command, purge_target,
+    reload_command, renew_command, renewal, socket, stats_command,
 };
 use options::{OptionValues, RunArgs};
 use run::{print_config, run_args};
@@ -62,7 +62,7 @@ const OF_PROCESS: &[&str] = &["user", "group", "confine", "allow-core-dumps"];
 
 /// Parses the arguments of the process. Ends the process for help, version, and invalid arguments.
 pub(super) fn parse() -> Invocation {
-    let command = command();
+    let mut command = command();
     let matches = command.clone().get_matches();
     if let Some((file, request)) = matches.subcommand_matches("users").and_then(users::read) {
         return Invocation::Users { file, request };
@@ -87,6 +87,10 @@ pub(super) fn parse() -> Invocation {
             let (request, matches) = origin_request(matches);
             Invocation::Operate { socket: socket(matches), request }
         }
+        Some(("bans", matches)) => match bans_request(matches) {
+            Ok((request, matches)) => Invocation::Operate { socket: socket(matches), request },
+            Err(message) => command.error(ErrorKind::ValueValidation, message).exit(),
+        },
         Some(("renew", matches)) => {
             Invocation::Operate { socket: socket(matches), request: renewal(matches) }
         }
@@ -184,6 +188,7 @@ fn command() -> Command {
         .subcommand(reload_command())
         .subcommand(renew_command())
         .subcommand(origin_command())
+        .subcommand(bans_command())
         .subcommand(users::command())
 }
 

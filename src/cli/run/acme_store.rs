@@ -201,7 +201,7 @@ fn write(folder: &Path, saved: &Saved) -> io::Result<()> {
 }
 
 /// Replaces a file as a whole: a reader sees the old or the new content.
-fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+pub(super) fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let beside = PathBuf::from(format!("{}.new", path.display()));
     if let Err(error) = fs::remove_file(&beside)
         && error.kind() != io::ErrorKind::NotFound

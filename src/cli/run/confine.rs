@@ -30,8 +30,8 @@ pub(super) struct Needs {
     pub(super) library: bool,
     /// The file of the access log, which is reopened.
     pub(super) log: Option<PathBuf>,
-    /// The folder of certificates that the process obtains.
-    pub(super) state: Option<PathBuf>,
+    /// Folders of certificates that the process obtains, and of bans.
+    pub(super) state: Vec<PathBuf>,
     /// Sockets in the file system, which are removed at the end.
     pub(super) sockets: Vec<PathBuf>,
     /// The only ports to which the process connects over TCP; `None` if they are not known.

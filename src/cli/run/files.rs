@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::cli::args::options::RunArgs;
+use crate::cli::folders::folder_of;
 use crate::config::{LogTarget, Options, ResolverKind};
 use crate::proxy::Settings;
 use crate::reactor::NameSource;
@@ -34,6 +35,12 @@ pub(super) fn access_log(options: &Options) -> Option<&Path> {
         LogTarget::File(path) => Some(Path::new(path)),
         LogTarget::Stdout | LogTarget::Off => None,
     }
+}
+
+/// Returns the folders in which files of bans are replaced.
+pub(super) fn of_bans(options: &Options) -> impl Iterator<Item = PathBuf> {
+    let files = [&options.bans.file, &options.bans.nft_file].into_iter().flatten();
+    files.filter_map(|file| folder_of(file))
 }
 
 /// Returns the folder of certificates that the process obtains, and the files in it.

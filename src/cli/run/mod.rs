@@ -2,6 +2,7 @@
 
 mod acme_store;
 mod allocator;
+mod ban_store;
 mod banner;
 mod certificate_watch;
 mod confine;

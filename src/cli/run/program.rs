@@ -14,6 +14,7 @@ use crate::proxy::{Command, Mail, Worker};
 use crate::reactor::{App, Event, InterfaceWatch, Reactor};
 
 use super::allocator::Heap;
+use super::ban_store::BanStore;
 use super::certificate_watch::CertificateWatch;
 use super::notices::Notices;
 use super::outlet::Outlet;
@@ -40,6 +41,7 @@ pub(super) struct Program {
     pub(super) pseudonym: Arc<str>,
     pub(super) rights: Arc<Rights>,
     pub(super) certificates: Option<CertificateWatch>,
+    pub(super) bans: Option<BanStore>,
     pub(super) interrupted: bool,
     /// A file of name resolution that is already reported as unreadable.
     pub(super) lost: Option<PathBuf>,
@@ -62,6 +64,10 @@ impl Program {
         let cut_off = self.interrupted && !self.worker.is_empty();
         self.worker.abort(reactor);
         failed.into_iter().for_each(|error| self.notices.complain(&error.to_string()));
+        if let Some(store) = &mut self.bans {
+            let last = store.finish(self.worker.take_last_bans(reactor.now()));
+            last.err().iter().for_each(|reason| self.notices.complain(reason));
+        }
         self.log.finish(LAST_FLUSH);
         self.notices.finish(LAST_FLUSH);
         if failed.is_some() || cut_off { ExitCode::FAILURE } else { ExitCode::SUCCESS }
@@ -82,6 +88,9 @@ impl Program {
             reactor.turn(self, None)?;
             self.take_reloads(reactor);
             self.heap.report_heap(&mut self.worker);
+            if let Some((store, saved)) = self.bans.as_mut().zip(self.worker.take_bans()) {
+                store.write(saved);
+            }
             self.report_lost_file();
             while let Some(notice) = self.worker.take_notice() {
                 self.notices.say(notice);

@@ -11,6 +11,7 @@ use crate::proxy::{Command, Mail};
 use crate::reactor::Reactor;
 
 use super::acme_store::Unsaved;
+use super::ban_store::{BanStore, BansWritten};
 use super::certificate_watch::Found;
 use super::program::Program;
 use super::reloader::{Held, NOT_RELOADED, ReadResult, Reading, ReloadSource, answer};
@@ -88,6 +89,14 @@ impl Program {
                 }
                 server.into_iter().for_each(|tls| self.worker.serve_tls(tls));
                 return lines.iter().for_each(|line| self.notices.say(line));
+            }
+            Err(other) => other,
+        };
+        let what = match what.downcast::<BansWritten>() {
+            Ok(written) => {
+                self.bans.iter_mut().for_each(BanStore::written);
+                let BansWritten(Unsaved(reason)) = *written;
+                return reason.iter().for_each(|reason| self.notices.complain(reason));
             }
             Err(other) => other,
         };

@@ -45,12 +45,15 @@ impl Rights {
         if let Some(identity) = identity {
             hand_over(&identity, options, log, operating)?;
             files::of_acme(options)?.iter().try_for_each(|path| identity.own_at(path))?;
+            let bans = [&options.bans.file, &options.bans.nft_file].into_iter().flatten();
+            bans.filter(|path| path.exists()).try_for_each(|path| identity.own_at(path))?;
             let failed = |error| format!("cannot become '{}': {error}", identity.name());
             identity.assume().map_err(|error| io::Error::other(failed(error)))?;
             dumps::set(options.core_dumps)?; // the change of users has reset it
             lines.push(format!("  user     {}", identity.name()));
             lines.extend(unreadable(&reads, identity.name()));
             lines.extend(unwritable(options, identity.name()));
+            lines.extend(unreplaceable(options, identity.name()));
         }
         let mut rights = Self { user, ..Self::default() };
         if options.confine {
@@ -61,7 +64,7 @@ impl Rights {
                 authorities: places_of_authorities(),
                 library: options.resolver == ResolverKind::System,
                 log: files::access_log(options).map(PathBuf::from),
-                state: options.acme.folder.clone(),
+                state: options.acme.folder.iter().cloned().chain(files::of_bans(options)).collect(),
                 sockets: sockets(options, operating).map(PathBuf::from).collect(),
                 ports: ports.clone(),
             };
@@ -155,6 +158,16 @@ fn unwritable(options: &Options, user: &str) -> Option<String> {
         "warning: '{user}' cannot create files in {}: log rotation has to leave a new log there",
         folder.display()
     ))
+}
+
+/// Returns warnings about folders in which the user cannot replace the files of bans.
+fn unreplaceable(options: &Options, user: &str) -> Vec<String> {
+    let denied = files::of_bans(options)
+        .filter(|folder| access(folder, Access::WRITE_OK | Access::EXEC_OK).is_err());
+    let warn = |folder: PathBuf| {
+        format!("warning: '{user}' cannot create files in {}: bans are not saved", folder.display())
+    };
+    denied.map(warn).collect()
 }
 
 /// Checks that no other thread runs: it would keep its rights.

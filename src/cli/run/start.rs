@@ -12,6 +12,7 @@ use crate::reactor::{InterfaceWatch, LocalOptions, Reactor, raise_descriptor_lim
 
 use super::acme_store::certifier;
 use super::allocator::Heap;
+use super::ban_store::BanStore;
 use super::banner::banner;
 use super::environment::{Secret, addresses_of_this_machine, surroundings};
 use super::identity::Identity;
@@ -69,6 +70,8 @@ impl Program {
             worker.certify(certifier, &mut reactor);
             warnings = unusable;
         }
+        let (mailbox, now) = (reactor.mailbox(), reactor.now());
+        let bans = BanStore::open(&options, &mut worker, mailbox, now)?;
         let port = addresses.first().map_or(0, SocketAddr::port);
         let operating = Operating::open(&mut worker, &mut reactor, &options, port)?;
         let asked = (&args, &options, &**worker.settings());
@@ -107,6 +110,7 @@ impl Program {
             pseudonym: secret.pseudonym.into(),
             rights: Arc::new(rights),
             certificates: None,
+            bans,
             interrupted: false,
             lost: None,
             _watch: watch.transpose()?,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::access::Cidr;
 use crate::cache::KeyRules;
 use crate::config::section::{Key, many, one};
+use crate::config::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 use crate::http::list;
 use crate::proxy::{
     CacheMode, FieldMatch, HostPolicy, OriginGroup, OriginUrl, PathPattern, Redirect, RouteAction,
@@ -241,6 +242,22 @@ pub const ROUTE: &[Key<RouteSection>] = &[
             Ok(())
         },
         |o| texts(&o.clients),
+    ),
+    many(
+        "request-rate",
+        "LIMIT",
+        "Requests of one client of the route by time, such as '100/s' or '600/m burst=50 by=network', beside \
+         the limits of the process and the listener [default: none]",
+        |o, text| add_rate(&mut o.policy.limits, text),
+        |o| rates(&o.policy.limits),
+    ),
+    many(
+        "bandwidth",
+        "LIMIT",
+        "Content sent to one client of the route by time, such as '1MiB/s burst=4MiB', beside the limits of the process and the listener \
+         [default: none]",
+        |o, text| add_bandwidth(&mut o.policy.limits, text),
+        |o| bandwidth(&o.policy.limits),
     ),
     many(
         "set-request",

@@ -11,6 +11,7 @@ mod operation;
 mod permissions;
 mod process;
 mod spec;
+mod throttle;
 mod tls;
 mod value;
 
@@ -20,7 +21,7 @@ pub use spec::OptionSpec;
 pub const OPTIONS: &[OptionSpec] = &joined();
 
 /// Groups of options, in the order of `--help`.
-const GROUPS: [&[OptionSpec]; 11] = [
+const GROUPS: [&[OptionSpec]; 12] = [
     listen::LISTEN,
     tls::TLS,
     acme::ACME,
@@ -28,6 +29,7 @@ const GROUPS: [&[OptionSpec]; 11] = [
     access::ACCESS,
     auth::AUTH,
     permissions::PERMISSIONS,
+    throttle::THROTTLE,
     operation::OPERATION,
     process::PROCESS,
     dns::DNS,
@@ -121,6 +123,13 @@ mod tests {
             ("userhash", "on"),
             ("auth-ban", "off"),
             ("allow-purge", "127.0.0.1"),
+            ("request-rate", "600/m burst=50 by=network"),
+            ("bandwidth", "1MiB/s burst=4MiB"),
+            ("ban", "after 20 of 401,403 within 1m by /24 -> drop for 10m"),
+            ("ban-allow", "192.0.2.0/24"),
+            ("ban-file", "/var/lib/tidegate/bans"),
+            ("ban-nft", "filter tidegate"),
+            ("ban-nft-file", "/var/lib/tidegate/bans.nft"),
             ("trusted-proxy", "::1"),
             ("allow-upgrade", "SPDY/3.1"),
             ("via", "edge-1"),

@@ -18,6 +18,7 @@ use crate::proxy::transfer::send_buffer::{ContentSource, SendBuffer};
 use crate::reactor::{Driven, Id, Reactor, SocketId, Token, Wake};
 use crate::time::Now;
 
+use super::ban_command::BanCommand;
 use super::control::{ControlRequest, MAX_LINE};
 use super::listener::{AdminListener, Protocol};
 use super::origin_command::OriginCommand;
@@ -201,6 +202,7 @@ impl AdminConnection {
                 target.meant(reverse).map(|what| Asked::Purge { what, soft })
             }
             ControlRequest::Explain { question, json } => Ok(Asked::Explain { question, json }),
+            ControlRequest::Bans(command) => Ok(Asked::Bans(command)),
             ControlRequest::Origin(command) => Ok(Asked::Origin(command)),
             ControlRequest::Renew { name, revoke } => Ok(Asked::Renew { name, revoke }),
             ControlRequest::Reload { plan } if cx.reloads.offered => Ok(Asked::Reload { plan }),
@@ -231,6 +233,12 @@ impl AdminConnection {
             Ok(Asked::Origin(command)) => {
                 let groups = &mut shared.origins.groups;
                 self.answer(&match command.execute(groups, now.mono) {
+                    Ok(text) => format!("ok\n{text}"),
+                    Err(reason) => format!("error {reason}\n"),
+                });
+            }
+            Ok(Asked::Bans(command)) => {
+                self.answer(&match command.execute(shared, now) {
                     Ok(text) => format!("ok\n{text}"),
                     Err(reason) => format!("error {reason}\n"),
                 });
@@ -378,6 +386,7 @@ enum Asked {
     Purge { what: PurgeScope, soft: bool },
     Explain { question: ExplainQuery, json: bool },
     Reload { plan: bool },
+    Bans(BanCommand),
     Origin(OriginCommand),
     Renew { name: String, revoke: Option<RevocationReason> },
 }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use crate::acme::RevocationReason;
 use crate::proxy::explain::query::ExplainQuery;
 
+use super::ban_command::BanCommand;
 use super::origin_command::OriginCommand;
 use super::purge_target::PurgeTarget;
 
@@ -35,6 +36,8 @@ pub enum ControlRequest {
         /// True for JSON, false for text.
         json: bool,
     },
+    /// Lists, begins or lifts bans of clients.
+    Bans(BanCommand),
     /// Lists or orders members of groups of origins.
     Origin(OriginCommand),
     /// Replaces a certificate that the proxy has obtained.
@@ -60,6 +63,7 @@ impl Display for ControlRequest {
             Self::Renew { name, revoke } => {
                 write!(f, "renew {} {name}", revoke.map_or("keep", RevocationReason::name))
             }
+            Self::Bans(command) => write!(f, "bans {command}"),
             Self::Origin(command) => write!(f, "origin {command}"),
             Self::Explain { question, json } => {
                 write!(f, "explain {} {question}", if *json { "json" } else { "text" })
@@ -91,6 +95,9 @@ impl FromStr for ControlRequest {
         let unknown = || format!("unknown command '{line}'");
         if let Some(words) = line.strip_prefix("origin ") {
             return OriginCommand::parse(words).map(Self::Origin).ok_or_else(unknown);
+        }
+        if let Some(words) = line.strip_prefix("bans ") {
+            return BanCommand::parse(words).map(Self::Bans);
         }
         let mut words = line.splitn(4, ' ');
         let mut next = || words.next().unwrap_or_default();
@@ -165,6 +172,9 @@ mod tests {
             ControlRequest::Origin(OriginCommand::Order { member, order })
         });
         let orders = orders.into_iter().chain([ControlRequest::Origin(OriginCommand::List)]);
+        let ban = BanCommand::add("192.0.2.0/24", "drop", "10m", "port scans").unwrap();
+        let bans = [BanCommand::List, ban, BanCommand::lift("192.0.2.0/24").unwrap()];
+        let orders = orders.chain(bans.map(ControlRequest::Bans));
         for request in purges.chain(orders).chain(stats).chain(reloads).chain(explains) {
             assert_eq!(request.to_string().parse(), Ok(request));
         }
@@ -180,6 +190,8 @@ mod tests {
             "origin",
             "origin drain ",
             "origin weight x http://h.test:80",
+            "bans",
+            "bans add 192.0.2.1 drop",
             "x",
         ] {
             assert!(line.parse::<ControlRequest>().is_err(), "{line}");

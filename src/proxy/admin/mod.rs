@@ -1,5 +1,6 @@
 //! The control socket and the metrics endpoint, and the connections of operators to them.
 
+pub(super) mod ban_command;
 pub(super) mod connection;
 pub(super) mod control;
 pub(super) mod listener;

@@ -139,7 +139,9 @@ fn deliver_stored(
         }
     };
 
-    let copied = if end - at <= COPIED { usize::try_from(end - at).unwrap_or(0) } else { 0 };
+    // Content that is limited by time is sent as longer content is.
+    let is_copied = end - at <= COPIED && !cx.shared.throttling.tables.has_bandwidth();
+    let copied = if is_copied { usize::try_from(end - at).unwrap_or(0) } else { 0 };
     let out = connection.output.bytes();
     out.reserve(object.head.wire().len() + ADDED + copied);
     form.write_head(out, &object.head, object.length());
@@ -148,7 +150,7 @@ fn deliver_stored(
     let coding = TransferCoding::Identity;
     end_head(head, coding, exchange, &cx.shared.settings.name);
     let parts = if let Representation::Parts(parts) = form { Some(parts) } else { None };
-    if parts.is_none() && end - at <= COPIED {
+    if parts.is_none() && (is_copied || at == end) {
         copy_content(connection.output.bytes(), &object, at, end);
         exchange.record.sent = end - at;
         return Next::Go(State::Finish);

@@ -11,6 +11,7 @@ use crate::proxy::timers::ClientTimer;
 use crate::reactor::{Reactor, Wake};
 
 use super::Client;
+use super::admit::{admit, count};
 use super::auth::{auth, auth_timed_out};
 use super::close::close;
 use super::connect::connect;
@@ -164,6 +165,7 @@ impl Exchange {
                 respond::challenge(out, &answer, context)
             }),
             State::Redirect => redirect(self, connection, cx),
+            State::Admit(state) => admit(state, self, connection, cx),
             State::Auth(state) => auth(state, self, connection, cx),
             State::Route => route(self, connection, cx),
             State::Resolve(state) => resolve(state, self, connection, cx),
@@ -205,6 +207,7 @@ impl Exchange {
         let state = std::mem::replace(&mut self.state, State::Finish);
         let next = match (state, timer) {
             (State::Auth(state), ClientTimer::Auth) => auth_timed_out(state, self, connection, cx),
+            (State::Admit(_), ClientTimer::Throttle) => count(self, connection, cx),
             (State::Wait(state), ClientTimer::Join) => join_timed_out(state, cx),
             (State::Wait(state), ClientTimer::Upload) => {
                 Next::fail(State::Wait(state), ExchangeError::UploadTimeout)

@@ -9,12 +9,14 @@ use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::settings::sites::site_route::SiteRoute;
+use crate::proxy::throttling::client_tables::LimitedRoute;
 use crate::proxy::timers::ClientTimer;
 
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::persistence::Persistence;
 use super::respond::{self, ResponseContext};
+use super::shape;
 use super::state::{Next, State};
 use super::status_fields::{AuthInfo, CacheStatus};
 use super::upload::Upload;
@@ -36,6 +38,8 @@ pub(crate) struct Exchange {
     pub(super) site_route: Option<Arc<SiteRoute>>,
     /// Time for `Strict-Transport-Security`, if the response gets that field.
     pub(super) hsts: Option<Duration>,
+    /// Route of the request, if it has limits of clients.
+    pub(super) limited_route: Option<LimitedRoute>,
     /// State of the exchange; [`State::Finish`] while a step has it.
     pub(super) state: State,
 }
@@ -52,6 +56,9 @@ impl Exchange {
         self.upload.end(error, connection, cx);
         connection.timers.stop(ClientTimer::Auth);
         connection.timers.stop(ClientTimer::Join);
+        connection.timers.stop(ClientTimer::Throttle);
+        let unsent = connection.output.unsent_content();
+        shape::give_back((&self.record, self.limited_route), unsent, cx);
         std::mem::replace(&mut self.state, State::Finish).release(connection, cx);
     }
 

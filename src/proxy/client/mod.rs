@@ -9,7 +9,7 @@
 //!    │
 //! [greet]
 //!    │
-//! receive ── auth ── route ──┬── [resolve] ── lookup ──┬── wait ──┬── deliver ── transmit ── finish
+//! receive ── [admit] ── auth ── route ──┬── [resolve] ── lookup ──┬── wait ──┬── deliver ── transmit ── finish
 //!    ↑                       │                  ↑      └──────────┘                            │
 //!    │                       │                  └─ a joined fetch does not answer the request  │
 //!    │                       ├── connect ── a tunnel takes the connection                      │
@@ -21,6 +21,7 @@
 //! An exchange knows a fetch only by passive objects: the pending response that the fetch publishes, and
 //! the body that the request's content goes into.
 
+mod admit;
 mod auth;
 mod close;
 mod connect;
@@ -44,6 +45,7 @@ mod redirect;
 mod resolve;
 mod respond;
 mod route;
+mod shape;
 mod source;
 mod state;
 pub(super) mod status_fields;

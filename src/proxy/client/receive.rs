@@ -19,7 +19,7 @@ use super::exchange::Exchange;
 use super::persistence::Persistence;
 use super::phase::{Close, Flow, Phase, Receive};
 use super::respond::{self, ResponseContext};
-use super::state::{Auth, State};
+use super::state::{Admit, Auth, State};
 use super::status_fields::CacheStatus;
 use super::upload::Upload;
 
@@ -122,14 +122,17 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
         auth_info: None,
         site_route: None,
         hsts: settings.hsts.filter(|_| is_reverse && is_secure),
-        state: first_state(connection.listener.kind(), challenge),
+        limited_route: None,
+        state: first_state(connection.listener.kind(), challenge, cx.shared.throttling.is_active()),
     })
 }
 
-/// Returns the first state of an exchange, for which there may be the answer to a `challenge`.
-fn first_state(kind: ListenerKind, challenge: Option<Box<str>>) -> State {
+/// Returns the first state of an exchange, for which there may be the answer to a `challenge`. A CA that
+/// asks for it is neither limited nor banned.
+fn first_state(kind: ListenerKind, challenge: Option<Box<str>>, throttles: bool) -> State {
     match (kind, challenge) {
         (ListenerKind::Plain | ListenerKind::Redirect, Some(answer)) => State::Challenge(answer),
+        _ if throttles => State::Admit(Admit::Check),
         (ListenerKind::Redirect, None) => State::Redirect,
         (ListenerKind::Plain | ListenerKind::Tls, _) => State::Auth(Auth::Check),
     }

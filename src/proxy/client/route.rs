@@ -10,7 +10,9 @@ use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing;
 use crate::proxy::routing::decision::Routed;
 use crate::proxy::routing::route::{Origin, Route};
+use crate::proxy::throttling::client_tables::Counting;
 
+use super::admit;
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
@@ -24,6 +26,9 @@ pub(super) fn route(
     connection: &mut Connection,
     cx: &mut ClientCx<'_>,
 ) -> Next {
+    if let Err(error) = admit::take(Counting::Users, &exchange.record, cx) {
+        return Next::fail(State::Route, error);
+    }
     if let Some(next) = ask_hook(exchange, connection, cx) {
         return next;
     }
@@ -33,21 +38,25 @@ pub(super) fn route(
     if limit.is_some_and(|limit| declared.is_some_and(|declared| declared > limit)) {
         return Next::fail(State::Route, ExchangeError::UploadTooLarge);
     }
-    match routing::route(
+    let routed = routing::route(
         &exchange.request,
         &mut exchange.record,
         settings,
         &cx.shared.origins.interfaces,
-    ) {
+    );
+    let route = routed.as_ref().ok().and_then(Routed::site_route);
+    exchange.site_route = route.cloned();
+    exchange.limited_route = cx.shared.throttling.tables.limited(route);
+    let routed = admit::take_for_route(exchange, cx).and(routed);
+    let settings = &cx.shared.settings;
+    match routed {
         Err(error) => Next::fail(State::Route, error),
-        Ok(Routed::Redirect(status, location, route)) => {
-            exchange.site_route = Some(route);
+        Ok(Routed::Redirect(status, location, _)) => {
             exchange.respond(connection, cx, |out, _, context| {
                 respond::redirect(out, status, &location, context)
             })
         }
-        Ok(Routed::Answer(answer, route)) => {
-            exchange.site_route = Some(route);
+        Ok(Routed::Answer(answer, _)) => {
             let next = exchange
                 .respond(connection, cx, |out, _, context| respond::fixed(out, &answer, context));
             exchange.record.tell_type(cx.shared.settings.log, answer.media_type.as_bytes());
@@ -60,7 +69,6 @@ pub(super) fn route(
             })
         }
         Ok(Routed::Fetch(route)) => {
-            exchange.site_route = route.site().map(|site| Arc::clone(&site.route));
             let purges = exchange.request.method_name() == "PURGE";
             if purges && settings.may_purge(connection.address.ip()) {
                 return purge(&route.uri, exchange, connection, cx);

@@ -23,6 +23,8 @@ pub(super) enum State {
     Challenge(Box<str>),
     /// The request is sent to `https`.
     Redirect,
+    /// Bans and limits of clients are applied.
+    Admit(Admit),
     /// The client is authenticated.
     Auth(Auth),
     /// The destination is decided.
@@ -41,6 +43,15 @@ pub(super) enum State {
     Transmit(Transmission),
     /// The exchange is recorded; the connection is kept or closed.
     Finish,
+}
+
+/// Progress of a request of a client that may be banned or limited.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Admit {
+    /// The client has to be judged.
+    Check,
+    /// The request is held, because the client is banned.
+    Held,
 }
 
 /// Progress of authentication.
@@ -146,6 +157,7 @@ impl State {
         match self {
             Self::Challenge(_) => "Challenge",
             Self::Redirect => "Redirect",
+            Self::Admit(_) => "Admit",
             Self::Auth(_) => "Auth",
             Self::Route => "Route",
             Self::Resolve(_) => "Resolve",
@@ -175,6 +187,7 @@ impl State {
             Self::Auth(Auth::Check | Auth::Delayed(_))
             | Self::Challenge(_)
             | Self::Redirect
+            | Self::Admit(_)
             | Self::Route
             | Self::Lookup(_)
             | Self::Deliver(Delivery::Stored { .. })

@@ -2,16 +2,19 @@
 
 use std::io;
 use std::task::Poll;
+use std::time::Duration;
 
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::reason::Reason;
 use crate::proxy::timers::ClientTimer;
 use crate::proxy::transfer::body::State as BodyState;
-use crate::proxy::transfer::send_buffer::SendBuffer;
+use crate::proxy::transfer::send_buffer::{MAX_FRAME, SendBuffer};
+use crate::throttle::Grant;
 
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
+use super::shape;
 use super::source::{Reading, Source};
 use super::state::{Next, State, Transmission};
 use super::upload::pump;
@@ -30,9 +33,14 @@ pub(super) fn transmit(
             exchange.record.reason = Some(Reason::Outpaced);
             return Next::Gone(State::Transmit(transmission));
         }
-        let failed = connection.output.is_between_frames()
-            && !plan(&mut transmission, exchange, &mut connection.output, cx);
-        if failed && connection.output.is_empty() {
+        let planned = match connection.output.is_between_frames() {
+            true => plan(&mut transmission, exchange, &mut connection.output, cx),
+            false => Planned::Frame,
+        };
+        if !matches!(planned, Planned::Held(_)) {
+            connection.timers.stop(ClientTimer::Throttle);
+        }
+        if matches!(planned, Planned::Failed) && connection.output.is_empty() {
             let error = failure(&transmission.source, cx);
             exchange.record.reason = Some(error.into());
             return Next::Gone(State::Transmit(transmission));
@@ -41,6 +49,9 @@ pub(super) fn transmit(
             if transmission.ended {
                 transmission.source.release(cx.reactor, cx.shared);
                 return Next::Go(State::Finish);
+            }
+            if let Planned::Held(time) = planned {
+                connection.timers.set(ClientTimer::Throttle, cx.now() + time);
             }
             if let Source::Pending { reading: Reading { response, reader }, .. } =
                 transmission.source
@@ -75,36 +86,59 @@ fn was_dropped(source: &Source, cx: &ClientCx<'_>) -> bool {
     }
 }
 
-/// Plans the next frame. Returns false if the fetch has failed and all content before that was sent.
+/// Result of planning a frame.
+enum Planned {
+    /// A frame is planned, which may be empty.
+    Frame,
+    /// No content may be sent for this time, because of the limits of the client.
+    Held(Duration),
+    /// The fetch has failed, and all content before that was sent.
+    Failed,
+}
+
+/// Plans the next frame, within the limits of the client.
 fn plan(
     transmission: &mut Transmission,
     exchange: &mut Exchange,
     output: &mut SendBuffer,
-    cx: &ClientCx<'_>,
-) -> bool {
+    cx: &mut ClientCx<'_>,
+) -> Planned {
     if transmission.ended {
-        return true;
+        return Planned::Frame;
     }
     begin_part(&mut transmission.source, exchange, output);
-    let (available, end) = match &transmission.source {
-        Source::Stored { at, end, parts, .. } => {
+    let available = match &transmission.source {
+        Source::Stored { at, end, .. } => end - at,
+        &Source::Pending { reading, left } => {
+            let body = &cx.shared.responses[reading.response].body;
+            body.available(reading.reader).min(left.unwrap_or(u64::MAX))
+        }
+    };
+    let client = (&exchange.record, exchange.limited_route);
+    let granted = shape::take(client, available.min(MAX_FRAME), cx);
+    if let Grant { bytes: 0, wait: Some(wait) } = granted {
+        return Planned::Held(wait);
+    }
+    // The end follows only if the frame has all content before it.
+    let is_whole = granted.wait.is_none();
+    let available = if is_whole { available } else { granted.bytes };
+    let end = match &transmission.source {
+        Source::Stored { parts, .. } => {
             let is_last = parts.as_ref().is_none_or(|parts| parts.is_over());
-            (end - at, is_last.then_some(None))
+            is_last.then_some(None)
         }
         &Source::Pending { reading, left } => {
             let body = &cx.shared.responses[reading.response].body;
-            let available = body.available(reading.reader).min(left.unwrap_or(u64::MAX));
-            let end = match body.state() {
+            match body.state() {
                 _ if left == Some(available) => Some(None),
                 BodyState::Complete(trailers) => Some(trailers.as_ref()),
-                BodyState::Failed(_) if available == 0 => return false,
+                BodyState::Failed(_) if available == 0 => return Planned::Failed,
                 BodyState::Streaming | BodyState::Failed(_) => None,
-            };
-            (available, end)
+            }
         }
     };
-    transmission.ended = output.plan(transmission.coding, available, end);
-    true
+    transmission.ended = output.plan(transmission.coding, available, end.filter(|_| is_whole));
+    Planned::Frame
 }
 
 /// Begins the next of several parts once one is complete.

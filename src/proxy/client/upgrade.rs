@@ -55,6 +55,7 @@ pub(super) fn open_tunnel(
         moved_at: now,
         deadline: now + timeout,
         broken: false,
+        limited_route: exchange.limited_route,
         held: 0,
     });
     cx.reactor.set_owner(client_io, id.token());

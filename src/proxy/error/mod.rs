@@ -36,6 +36,10 @@ pub(crate) enum ExchangeError {
     NoSuchUser(Side),
     /// The client is banned for this time, after repeated authentication failures.
     TooManyFailures(Duration),
+    /// The client has sent too many requests of late, and may send one after this time.
+    RateLimited(Duration),
+    /// The client is banned for this time.
+    Banned(Duration),
     /// The embedder's hook refuses the request.
     Refused { status: Status, reason: String },
     /// The request has passed this proxy before.
@@ -156,7 +160,9 @@ impl ExchangeError {
             Self::BadCredentials(_) | Self::MisdirectedCredentials => {
                 (Status::BAD_REQUEST, "http_request_error")
             }
-            Self::TooManyFailures(_) => (Status::TOO_MANY_REQUESTS, "http_request_denied"),
+            Self::TooManyFailures(_) | Self::RateLimited(_) | Self::Banned(_) => {
+                (Status::TOO_MANY_REQUESTS, "http_request_denied")
+            }
             Self::Refused { status, .. } => (*status, "http_request_denied"),
             Self::Loop => (Status::BAD_GATEWAY, "proxy_loop_detected"),
             Self::HeadTimeout | Self::UploadTimeout => {
@@ -224,6 +230,8 @@ impl ExchangeError {
             Self::BadCredentials(_) | Self::MisdirectedCredentials => "credentials".into(),
             Self::NoSuchUser(_) => "no-such-user".into(),
             Self::TooManyFailures(_) => "auth-ban".into(),
+            Self::RateLimited(_) => "request-rate".into(),
+            Self::Banned(_) => "banned".into(),
             Self::Refused { .. } => "hook".into(),
             Self::Loop => "loop".into(),
             Self::HeadTimeout => Timeout::Header.word(),
@@ -297,9 +305,17 @@ impl ExchangeError {
                 | Self::AuthenticationRequired { .. }
                 | Self::NoSuchUser(_)
                 | Self::TooManyFailures(_)
+                | Self::RateLimited(_)
+                | Self::Banned(_)
                 | Self::Refused { .. }
                 | Self::Loop
         )
+    }
+
+    /// Returns true if a rule of the operator or of the embedder denies the request or the client,
+    /// whatever it has sent before.
+    pub(super) const fn is_refusal(&self) -> bool {
+        matches!(self, Self::Denied(_) | Self::ClientDenied(_) | Self::Refused { .. })
     }
 
     /// Returns true if the origin failed or could not be reached.
@@ -328,7 +344,9 @@ impl ExchangeError {
     /// Returns the time after which the client may try again, if the error passes by itself.
     pub(super) const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyFailures(left) => Some(*left),
+            Self::TooManyFailures(left) | Self::RateLimited(left) | Self::Banned(left) => {
+                Some(*left)
+            }
             Self::NoMember(_) | Self::QueueFull | Self::QueueTimeout | Self::RetriesSpent => {
                 Some(Duration::from_secs(1))
             }

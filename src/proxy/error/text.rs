@@ -40,6 +40,10 @@ impl fmt::Display for ExchangeError {
             Self::TooManyFailures(_) => {
                 "the client is banned for wrong credentials; try again later (--auth-ban)."
             }
+            Self::RateLimited(_) => {
+                "the client has sent too many requests; try again later (request-rate)."
+            }
+            Self::Banned(_) => "the client is banned; try again later.",
             Self::Refused { reason, .. } => reason,
             Self::Loop => "the request has passed this proxy before (see Via or CDN-Loop).",
             Self::HeadTimeout => {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::throttle::BanAction;
+
 use super::exchange_record::ExchangeRecord;
 use super::handshakes::Handshakes;
 use super::outcome::Outcome;
@@ -44,6 +46,27 @@ pub(crate) struct Counters {
     pub(crate) certificates_failing: usize,
     /// Clients banned after repeated authentication failures.
     pub(crate) bans: u64,
+    /// Bans of clients, and what they were for.
+    pub(crate) client_bans: BanCounters,
+}
+
+/// Bans of clients by action, and connections and requests that they were applied to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BanCounters {
+    /// Bans that have begun.
+    pub(crate) begun: [u64; 3],
+    /// Requests of banned clients.
+    pub(crate) requests: [u64; 3],
+    /// Connections that were closed when they were accepted.
+    pub(crate) connections: u64,
+}
+
+impl BanCounters {
+    /// Returns the figures by the name of the action.
+    pub(super) fn by_action(figures: [u64; 3]) -> impl Iterator<Item = (String, u64)> {
+        let actions = [BanAction::Delay, BanAction::TooMany, BanAction::Drop];
+        actions.into_iter().map(move |action| (action.to_string(), figures[action as usize]))
+    }
 }
 
 impl Counters {

@@ -18,8 +18,8 @@ pub enum ListenerKind {
 /// ([`Settings::service`]), and the others follow in the order of
 /// [`Settings::services`].
 ///
-/// [`Settings::service`]: crate::proxy::Settings::service
-/// [`Settings::services`]: crate::proxy::Settings::services
+/// [`Settings::service`]: field@crate::proxy::Settings::service
+/// [`Settings::services`]: field@crate::proxy::Settings::services
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceId(pub usize);
 

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Write};
 use crate::cache::CacheStats;
 use crate::reactor::LoopStats;
 
-use super::counters::Counters;
+use super::counters::{BanCounters, Counters};
 use super::metric::{
     Metric, Sample, counter, gauge, gauges_of, histogram, labelled, longest, ratio, whole,
 };
@@ -48,6 +48,8 @@ pub(crate) struct Gauges {
     pub(crate) certificates: Vec<(String, u64)>,
     /// Members of groups of origins.
     pub(crate) origins: Vec<OriginGauge>,
+    /// Bans of clients in force.
+    pub(crate) bans: usize,
 }
 
 impl Stats {
@@ -59,6 +61,7 @@ impl Stats {
             clients(counters, gauges),
             tls(counters, gauges),
             authentication(counters, gauges),
+            bans(counters, gauges),
             failures(counters),
             internals(gauges, load),
         ];
@@ -333,6 +336,31 @@ fn authentication(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
     ]
 }
 
+/// Returns the metrics of bans.
+fn bans(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
+    let BanCounters { begun, requests, connections } = counters.client_bans;
+    vec![
+        gauge("bans_active", "Bans of clients in force.", whole(gauges.bans)),
+        labelled(
+            "bans_total",
+            "Bans of clients that have begun, by action.",
+            "action",
+            BanCounters::by_action(begun),
+        ),
+        labelled(
+            "banned_requests_total",
+            "Requests of banned clients, by action.",
+            "action",
+            BanCounters::by_action(requests),
+        ),
+        counter(
+            "banned_connections_total",
+            "Connections of banned clients that were closed when they were accepted.",
+            connections,
+        ),
+    ]
+}
+
 /// Returns the metrics of requests that rules denied or timeouts ended.
 fn failures(counters: &Counters) -> Vec<Metric> {
     vec![
@@ -415,6 +443,7 @@ mod tests {
                 requests: 2,
                 failures: 3,
             }],
+            bans: 0,
         };
         let stats = Stats::of(&counters, &gauges, &LoopStats::default());
         let (people, json, prometheus) = (stats.to_string(), stats.json(), stats.prometheus());

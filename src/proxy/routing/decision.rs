@@ -22,3 +22,14 @@ pub(crate) enum Routed {
     /// Answer by the route of a site.
     Answer(Arc<FixedAnswer>, Arc<SiteRoute>),
 }
+
+impl Routed {
+    /// Returns the route of a site that has taken the request.
+    pub(crate) fn site_route(&self) -> Option<&Arc<SiteRoute>> {
+        match self {
+            Self::Fetch(route) | Self::Tunnel(route) => Some(&route.site()?.route),
+            Self::Redirect(_, _, route) | Self::Answer(_, route) => Some(route),
+            Self::Here => None,
+        }
+    }
+}

@@ -89,6 +89,12 @@ limits! {
     /// Gives clients on this machine shares, as other clients have. Off, since a server in front of
     /// the proxy may be one of them and bring many users.
     share_loopback "share-loopback": bool = false, from false;
+    /// Clients remembered for each limit of requests or bytes by time. Beyond, the client seen least
+    /// recently is forgotten, and may use a whole burst again.
+    limited_clients "limited-clients": usize = 65_536, from 1;
+    /// Bans in force, and clients whose offences are counted. Beyond, the ban that ends first makes
+    /// room, and the client whose last offence is the oldest is forgotten.
+    bans "bans": usize = 10_000, from 1;
     /// Time for a whole request head, from its first byte. After that, the request fails with 408:
     /// a head that trickles in holds a connection. A new connection that sends nothing is closed
     /// after as long.

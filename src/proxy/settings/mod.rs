@@ -7,6 +7,7 @@ pub(super) mod limits;
 pub(crate) mod origin;
 pub(crate) mod service;
 pub(crate) mod sites;
+pub(crate) mod throttle;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
@@ -29,6 +30,7 @@ use group::OriginGroup;
 use limits::Limits;
 use origin::OriginUrl;
 use service::Service;
+use throttle::{BanSettings, ClientLimits};
 
 /// The settings of a proxy.
 #[derive(Clone, Debug)]
@@ -53,6 +55,10 @@ pub struct Settings {
     pub purgers: Vec<Cidr>,
     /// Proxies whose `X-Forwarded-*` and `Forwarded` a reverse proxy trusts.
     pub trusted_proxies: Vec<Cidr>,
+    /// Limits of clients by time, on all listeners together.
+    pub client_limits: ClientLimits,
+    /// Bans of clients after offences.
+    pub bans: BanSettings,
     /// Protocols to which clients may upgrade, beside WebSocket.
     pub upgrades: Vec<Protocol>,
     /// TLS towards origins; `None` if `https` URLs are not fetched.
@@ -102,6 +108,8 @@ impl Settings {
             services: Vec::new(),
             purgers: Vec::new(),
             trusted_proxies: Vec::new(),
+            client_limits: ClientLimits::default(),
+            bans: BanSettings::default(),
             upgrades: Vec::new(),
             origin_tls: None,
             own_tls: None,

@@ -7,6 +7,7 @@ use crate::access::Cidr;
 
 use super::auth::AuthRules;
 use super::sites::Sites;
+use super::throttle::ClientLimits;
 
 /// What a listener serves, and to whom.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,8 @@ pub struct Service {
     pub clients: Vec<Cidr>,
     /// Authentication rules; without, no client has to authenticate.
     pub auth: Option<AuthRules>,
+    /// Limits of clients by time, beside those of the process.
+    pub limits: ClientLimits,
 }
 
 impl Service {

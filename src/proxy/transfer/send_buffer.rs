@@ -13,7 +13,7 @@ use super::readers::ReaderKey;
 
 /// Most content in one frame, so that no write exceeds the budget of a drive. The rest leaves with
 /// the next frame.
-const MAX_FRAME: u64 = 128 * 1024;
+pub(crate) const MAX_FRAME: u64 = 128 * 1024;
 
 /// The coding of content on the connection (RFC 9112 §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,11 @@ impl SendBuffer {
     /// Returns the bytes that wait, content not included.
     pub(crate) const fn waiting(&self) -> usize {
         self.prefix.len() - self.sent + self.suffix.len()
+    }
+
+    /// Returns the bytes of content that are planned and were not sent.
+    pub(crate) const fn unsent_content(&self) -> u64 {
+        self.content
     }
 
     /// Returns the bytes sent so far.

@@ -1,5 +1,5 @@
-//! Upkeep of groups of origins: look-ups of members' names, checks of their health, and notices about
-//! changes.
+//! Upkeep: of groups of origins, look-ups of members' names, checks of their health, and notices about
+//! changes; of bans, their ends and what operators are told of them.
 
 pub(super) mod probe;
 
@@ -15,7 +15,7 @@ use probe::Probe;
 /// has expired.
 const LOOK_UP: Duration = Duration::from_secs(1);
 
-/// Driven once a group needs attention.
+/// Driven once a group or a ban needs attention.
 #[derive(Debug)]
 pub(super) struct Upkeep;
 
@@ -43,7 +43,9 @@ pub(super) fn drive(
     let changes = shared.origins.groups.take_changes();
     let lines = changes.iter().map(|(group, change)| format!("origin '{group}': {change}"));
     shared.notices.extend(lines);
+    let (lines, banned) = shared.throttling.bans.keep(reactor.now());
+    shared.notices.extend(lines);
     let checked = shared.origins.groups.next_deadline();
     let looked_up = has_names.then(|| now + LOOK_UP);
-    reactor.set_deadline(token, checked.into_iter().chain(looked_up).min());
+    reactor.set_deadline(token, checked.into_iter().chain(looked_up).chain(banned).min());
 }

@@ -10,6 +10,7 @@ use crate::proxy::client::Client;
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::listener::{ListenerInfo, ListenerKind};
 use crate::reactor::{Accepted, Id, Reactor, SocketId, Wake};
+use crate::throttle::BanAction;
 use crate::tls::ServerLayer;
 
 use super::Worker;
@@ -64,6 +65,12 @@ impl Worker {
         // A listener for both families reports IPv4 clients by mapped addresses.
         let peer = SocketAddr::new(client.ip().to_canonical(), client.port());
         let (now, address) = (reactor.now().mono, peer.ip());
+        let ban = self.shared.throttling.ban_of(address, now);
+        if let Some((BanAction::Drop, _)) = ban {
+            self.shared.counters.client_bans.connections += 1;
+            reactor.close(io);
+            return true;
+        }
         let client = client_network(address);
         let newcomer = Newcomer { client, brings_many: self.shared.settings.brings_many(address) };
         if self.shared.admission.room() == 0 {

@@ -34,6 +34,7 @@ use crate::proxy::origin::pool::Idle;
 use crate::proxy::origin::resolver::ResolverTask;
 use crate::proxy::settings::Settings;
 use crate::proxy::shared::Shared;
+use crate::proxy::throttling::ban_table::SavedBans;
 use crate::proxy::tunnel::Tunnel;
 use crate::proxy::upkeep::probe::Probe;
 use crate::proxy::upkeep::{self, Upkeep};
@@ -249,6 +250,31 @@ impl Worker {
         self.shared.admission.take_notice()
     }
 
+    /// Restores the bans of clients that an earlier process has saved. Returns their number.
+    ///
+    /// # Errors
+    /// A message that names the line, if a line is malformed. No ban is restored then.
+    pub fn restore_bans(&mut self, text: &str, now: Now) -> Result<usize, String> {
+        self.shared.throttling.bans.restore(text, now)
+    }
+
+    /// Has bans of clients saved from now on: the embedder takes them after each turn
+    /// ([`take_bans`](Self::take_bans)).
+    pub const fn save_bans(&mut self) {
+        self.shared.throttling.bans.save();
+    }
+
+    /// Takes the bans of clients, if they have to be saved: once they have changed, but at most once a
+    /// second.
+    pub const fn take_bans(&mut self) -> Option<SavedBans> {
+        self.shared.throttling.bans.take_saved()
+    }
+
+    /// Takes the bans of clients if they have changed since they were taken: for the end of the process.
+    pub fn take_last_bans(&mut self, now: Now) -> Option<SavedBans> {
+        self.shared.throttling.bans.take_last(now)
+    }
+
     /// Returns a file for name lookups (such as resolv.conf) that can no longer be read. Its last
     /// content applies.
     #[must_use]
@@ -343,6 +369,7 @@ impl Worker {
             memory: self.shared.memory.held(),
             certificates: self.certificates(now.wall),
             origins: self.origins(now.mono),
+            bans: self.shared.throttling.bans.len(),
         }
     }
 
@@ -510,6 +537,9 @@ impl App for Worker {
             }
         }
         self.shared.free_retired();
+        if self.shared.throttling.bans.has_news() {
+            reactor.wake(self.upkeep.token());
+        }
         if self.shared.memory.is_exhausted() {
             self.relieve_memory(reactor);
         }

@@ -9,6 +9,7 @@ use crate::access::Cidr;
 use crate::cache::KeyRules;
 use crate::http::{RequestHead, Status, list};
 use crate::proxy::settings::group::OriginGroup;
+use crate::proxy::settings::throttle::ClientLimits;
 
 use super::field_edit::FieldEdits;
 use super::host_policy::HostPolicy;
@@ -87,6 +88,8 @@ pub struct FieldMatch {
 pub struct RoutePolicy {
     /// Clients that may use the route; `None` for all that may use the listener.
     pub clients: Option<Vec<Cidr>>,
+    /// Limits of clients by time, beside those of the process and of the listener.
+    pub limits: ClientLimits,
     /// Edits of requests to origins.
     pub request_fields: FieldEdits,
     /// Edits of responses of origins, before they are stored.
