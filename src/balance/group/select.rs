@@ -26,19 +26,39 @@ impl<W: Copy + Ord> Group<W> {
         {
             return Selection::Endpoint(self.id(index));
         }
+        match self.open_tier(&tried) {
+            Ok((tier, tried)) => {
+                let picked = self.pick(tier, request.hash, &tried);
+                picked.map_or(Selection::None, |index| Selection::Endpoint(self.id(index)))
+            }
+            Err(selection) => selection,
+        }
+    }
+
+    /// Returns true if [`select`](Self::select) returns an endpoint for a request that has tried these.
+    /// Unlike that, it takes no turn.
+    pub fn may_select(&mut self, tried: &[EndpointId], now: Instant) -> bool {
+        self.advance(now);
+        self.open_tier(&self.tried(tried)).is_ok()
+    }
+
+    /// Returns the tier in which a request gets an endpoint, and those `tried` there.
+    ///
+    /// # Errors
+    /// The selection without an endpoint.
+    fn open_tier(&self, tried: &[usize]) -> Result<(usize, Vec<usize>), Selection> {
         for tier in 0..self.tiers.len() {
-            let tried = self.tried_in(tier, &tried);
+            let tried = self.tried_in(tier, tried);
             let free = tried.iter().filter(|&&index| self.is_free(&self.endpoints[index])).count();
             if self.tiers[tier].usable() == tried.len() {
                 continue;
             }
-            if has_waiters || self.tiers[tier].free() == free {
-                return Selection::Full;
-            }
-            let picked = self.pick(tier, request.hash, &tried);
-            return picked.map_or(Selection::None, |index| Selection::Endpoint(self.id(index)));
+            return match self.queue.waiting() > 0 || self.tiers[tier].free() == free {
+                true => Err(Selection::Full),
+                false => Ok((tier, tried)),
+            };
         }
-        Selection::None
+        Err(Selection::None)
     }
 
     /// Returns true if an endpoint that is not among `tried` is usable, whether or not it has a free place.

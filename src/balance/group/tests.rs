@@ -51,6 +51,21 @@ fn round_robin_is_exact_and_smooth() {
 }
 
 #[test]
+fn question_for_a_place_takes_no_turn() {
+    let mut fixture = Fixture::new(bounded(&[1, 1, 1], 1, 0));
+    let first = fixture.begin();
+    for expected in [1, 2] {
+        assert!(fixture.group.may_select(&[first], fixture.now));
+        let next = fixture.begin();
+        assert_eq!(fixture.member_of(next), expected);
+    }
+    assert!(!fixture.group.may_select(&[first], fixture.now), "all others are busy");
+    fixture.end(first);
+    assert!(!fixture.group.may_select(&[first], fixture.now));
+    assert!(fixture.group.may_select(&[], fixture.now));
+}
+
+#[test]
 fn each_address_of_a_member_has_its_weight() {
     let mut fixture = Fixture::new(settings(&[1, 1]));
     fixture.resolve(0, 3);
