@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
 
 use crate::access::RuleSet;
 use crate::auth::VerifyId;
@@ -170,13 +169,13 @@ impl Shared {
         let replaced = std::mem::replace(&mut self.settings, settings);
         self.retired.push_back(Arc::clone(&replaced.destinations.egress));
         self.reclaimer.reclaim(Box::new(replaced));
-        self.configure_groups(reactor.now().mono);
+        self.configure_groups(reactor);
     }
 
     /// Applies the settings of groups of origins.
-    pub(super) fn configure_groups(&mut self, now: Instant) {
-        let tls = self.settings.origin_tls.as_ref();
-        self.origins.groups.configure(&self.settings.groups(), tls, now);
+    pub(super) fn configure_groups(&mut self, reactor: &mut Reactor<Mail>) {
+        let (tls, now) = (self.settings.origin_tls.as_ref(), reactor.now().mono);
+        self.origins.groups.configure(&self.settings.groups(), tls, now, reactor);
     }
 
     /// Has one set of replaced rules freed, if no exchange holds it any more.

@@ -61,14 +61,6 @@ impl<W: Copy + Ord> Group<W> {
         Err(Selection::None)
     }
 
-    /// Returns true if an endpoint that is not among `tried` is usable, whether or not it has a free place.
-    pub fn has_other(&mut self, tried: &[EndpointId], now: Instant) -> bool {
-        self.advance(now);
-        let tried = self.tried(tried);
-        (0..self.tiers.len())
-            .any(|tier| self.tiers[tier].usable() > self.tried_in(tier, &tried).len())
-    }
-
     /// Returns the value that names an endpoint to clients, for [`Ask::sticky`]. It depends on the
     /// name of the member, the address and the key in the [`Seed`](super::Seed).
     #[must_use]

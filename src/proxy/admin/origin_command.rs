@@ -64,18 +64,13 @@ impl OriginCommand {
             Self::List => return Ok(list(groups, now)),
             Self::Order { member, order } => (member, *order),
         };
-        let mut text = String::new();
-        for group in groups.all_mut() {
-            if group.order(member, order, now) {
-                let _ = writeln!(text, "{}: {self}", group.settings().name); // a String takes all
-            }
-        }
-        if text.is_empty() {
+        let ordered = groups.order(member, order, now);
+        if ordered.is_empty() {
             let known = groups.all().flat_map(|group| group.reports(now));
             let known: Vec<String> = known.map(|member| member.name.to_string()).collect();
             return Err(format!("there is no member '{member}'; there are {}", known.join(", ")));
         }
-        Ok(text)
+        Ok(ordered.iter().map(|group| format!("{group}: {self}\n")).collect())
     }
 }
 

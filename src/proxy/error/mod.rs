@@ -336,6 +336,11 @@ impl ExchangeError {
         )
     }
 
+    /// Returns true if the proxy did not ask the origin, for lack of resources or of places there.
+    pub(super) const fn is_overload(&self) -> bool {
+        matches!(self, Self::Overloaded | Self::QueueFull | Self::QueueTimeout)
+    }
+
     /// Returns true if no connection to the origin was established.
     pub(super) const fn is_connect_failure(&self) -> bool {
         matches!(self, Self::Connect { .. } | Self::ConnectTimeout | Self::Tls(_))

@@ -121,7 +121,7 @@ impl Fetch {
         if error.is_response_failure() {
             self.request.fill.iter().for_each(RangeFill::fail);
         }
-        let unreachable = error.is_origin_failure() || matches!(error, ExchangeError::Overloaded);
+        let unreachable = error.is_origin_failure() || error.is_overload();
         if unreachable && !self.has_result(cx) {
             self.publish_fallback(OriginFailure::Unreachable, cx);
         }

@@ -55,6 +55,10 @@ pub(super) fn take_place(
             fetch.timers.start(FetchTimer::Place, now + timeout);
             Poll::Pending
         }
+        // A place may become free where the request has failed already: it would be granted that.
+        Choice::Full if !fetch.tried.is_empty() => {
+            Poll::Ready(Err(fetch.failure.take().unwrap_or(ExchangeError::QueueFull)))
+        }
         Choice::Full if is_late => Poll::Ready(Err(ExchangeError::QueueTimeout)),
         Choice::Full => {
             if groups.enqueue(group, fetch.id.token()).is_err() {
@@ -117,7 +121,7 @@ impl Fetch {
 
     /// Returns the state in which another member is tried after `error`, or the state in which the fetch
     /// fails. A request of which anything was sent is sent again only if it is idempotent and its content
-    /// is at hand from the start.
+    /// is at hand from the start. It does not wait for a member that is busy.
     pub(super) fn fail_over(
         &mut self,
         state: State,
@@ -133,6 +137,7 @@ impl Fetch {
             return Err(NoRetry::of(state));
         }
         if !self.spends_retry(cx) {
+            self.leave_place(Some(Outcome::Failure(error.reason().into())), cx);
             let error = Some(ExchangeError::RetriesSpent);
             return Err(NoRetry { state: Box::new(state), error });
         }
@@ -173,7 +178,8 @@ impl Fetch {
             && self.rewind_upload(cx)
     }
 
-    /// Returns true if the group has a member left that was not tried for this request.
+    /// Returns true if the group has a member left that was not tried for this request, and has a place
+    /// for it.
     fn has_other_member(&self, cx: &mut FetchCx<'_>) -> bool {
         let (Some(place), Some(settings)) = (&self.place, self.request.route.group()) else {
             return false;

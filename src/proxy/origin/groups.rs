@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use crate::access::Host;
 use crate::balance::{
-    Ask, Change, EndpointId, Group, MemberReport, Order, OriginAddress, Outcome, QueueFull, Seed,
-    Selection,
+    Ask, Change, EndpointId, Group, GroupSettings, MemberReport, Order, OriginAddress, Outcome,
+    QueueFull, Seed, Selection,
 };
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::stats::OriginGauge;
@@ -28,6 +28,8 @@ pub(crate) struct Groups {
     secret: [u64; 2],
     /// Woken when members have changed their states.
     upkeep: Token,
+    /// True if the operator has given an order since the last call of `take_ordered`.
+    is_ordered: bool,
 }
 
 /// A group with its members.
@@ -80,15 +82,17 @@ impl Groups {
     /// Creates an empty list. `secret` is unknown to clients. `upkeep` is woken when members have changed
     /// their states.
     pub(crate) fn new(secret: [u64; 2], upkeep: Token) -> Self {
-        Self { list: Arena::new(), by_name: HashMap::new(), secret, upkeep }
+        Self { list: Arena::new(), by_name: HashMap::new(), secret, upkeep, is_ordered: false }
     }
 
-    /// Applies settings. A group that was there before keeps the state of its members.
+    /// Applies settings. A group that was there before keeps the state of its members. Fetches that
+    /// wait for a place in a group that is gone are woken, to fail.
     pub(crate) fn configure(
         &mut self,
         groups: &[Arc<OriginGroup>],
         tls: Option<&Arc<OriginTls>>,
         now: Instant,
+        wake: &mut impl Wake,
     ) {
         let mut before = std::mem::take(&mut self.by_name);
         for settings in groups {
@@ -100,7 +104,11 @@ impl Groups {
             group.configure(settings, tls, now);
             self.by_name.insert(Arc::clone(&settings.name), id);
         }
-        before.into_values().for_each(|id| _ = self.list.remove(id));
+        for mut group in before.into_values().filter_map(|id| self.list.remove(id)) {
+            group.balance.reconfigure(GroupSettings::default(), now);
+            group.wake(wake);
+            group.waiting.into_iter().for_each(|waiter| wake.wake(waiter));
+        }
     }
 
     /// Returns the group of this name.
@@ -181,14 +189,15 @@ impl Groups {
         group.wake(wake);
     }
 
-    /// Returns true if a request could be sent to a member of the group, besides those that were `tried`.
+    /// Returns true if a request can be sent at once to a member of the group, besides those that were
+    /// `tried`.
     pub(crate) fn has_member(
         &mut self,
         id: Id<RunningGroup>,
         tried: &[EndpointId],
         now: Instant,
     ) -> bool {
-        self.list.get_mut(id).is_some_and(|group| group.balance.has_other(tried, now))
+        self.list.get_mut(id).is_some_and(|group| group.balance.may_select(tried, now))
     }
 
     /// Returns true if the budget permits another attempt at a request, and spends it then.
@@ -271,9 +280,24 @@ impl Groups {
         all.into_iter()
     }
 
-    /// Returns all groups, to be changed by the operator.
-    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut RunningGroup> {
-        self.list.iter_mut().map(|(_, group)| group)
+    /// Gives an order of the operator about a member, in all groups that have it. Returns the names of
+    /// these groups.
+    pub(crate) fn order(&mut self, member: &str, order: Order, now: Instant) -> Vec<Arc<str>> {
+        let groups = self.list.iter_mut().map(|(_, group)| group);
+        let ordered = groups.filter_map(|group| {
+            let at = group.balance.member_named(member)?;
+            group.balance.order(at, order, now);
+            Some(Arc::clone(&group.settings.name))
+        });
+        let mut names: Vec<Arc<str>> = ordered.collect();
+        names.sort();
+        self.is_ordered |= !names.is_empty();
+        names
+    }
+
+    /// Returns true if an order was given since the last call: checks may be due, and places free.
+    pub(crate) const fn take_ordered(&mut self) -> bool {
+        std::mem::replace(&mut self.is_ordered, false)
     }
 
     /// Panics if a group is inconsistent. For simulations.
@@ -325,13 +349,6 @@ impl RunningGroup {
             requests: member.requests,
             failures: member.failures,
         })
-    }
-
-    /// Gives an order about a member. Returns false if the group has no such member.
-    pub(crate) fn order(&mut self, member: &str, order: Order, now: Instant) -> bool {
-        let Some(at) = self.balance.member_named(member) else { return false };
-        self.balance.order(at, order, now);
-        true
     }
 
     /// Returns a text for each member that says in which state it is.

@@ -32,7 +32,7 @@ pub(crate) struct Probe {
 enum State {
     Connect(Box<Dial>),
     Send { io: SocketId, request: Vec<u8>, sent: usize },
-    Receive { io: SocketId, received: Vec<u8>, codec: ClientCodec },
+    Receive { io: SocketId, received: Vec<u8>, interims: usize, codec: ClientCodec },
     Done,
 }
 
@@ -114,15 +114,19 @@ impl Probe {
                         *sent += ready!(reactor.send(io, &rest)).map_err(|error| lost(&error))?;
                     }
                     let codec = ClientCodec::new(Method::Get);
-                    self.state = State::Receive { io, received: Vec::new(), codec };
+                    self.state = State::Receive { io, received: Vec::new(), interims: 0, codec };
                 }
-                State::Receive { io, received, codec } => {
+                State::Receive { io, received, interims, codec } => {
                     match codec.decode(received, &shared.heads) {
                         Ok((_, Some(ClientEvent::Response(head)))) => {
                             return Poll::Ready(judge(&head, &self.group.check));
                         }
                         Ok((used, Some(_))) => {
                             received.drain(..used);
+                            *interims += 1;
+                            if *interims > shared.settings.limits.interims {
+                                return Poll::Ready(Err("too many interim responses".into()));
+                            }
                             continue;
                         }
                         Ok((used, None)) => _ = received.drain(..used),

@@ -109,7 +109,7 @@ impl Worker {
     /// Records a listener. Groups of origins are looked after once there is one.
     fn add_listener(&mut self, listener: ListenerInfo, reactor: &mut Reactor<Mail>) {
         if self.shared.listeners.is_empty() {
-            self.shared.configure_groups(reactor.now().mono);
+            self.shared.configure_groups(reactor);
             reactor.wake(self.upkeep.token());
         }
         self.shared.listeners.push(listener);

@@ -521,6 +521,9 @@ impl App for Worker {
                     if self.shared.identity.has_wanted() {
                         self.certifiers.iter().for_each(|(id, _)| reactor.wake(id.token()));
                     }
+                    if self.shared.origins.groups.take_ordered() {
+                        reactor.wake(self.upkeep.token());
+                    }
                 } else if let Some(id) = token.id::<ExplainTask>() {
                     if let Some(inquiry) = self.explain_tasks.get_mut(id) {
                         inquiry.drive(token, reactor, &mut self.shared);
