@@ -236,7 +236,8 @@ pub const ROUTE: &[Key<RouteSection>] = &[
     many(
         "allow-client",
         "CIDR",
-        "Clients that may use the route [default: all that may use the listener]",
+        "Clients that may use the route, of an exact path also the paths below it [default: all that may \
+         use the listener]",
         |o, text| {
             o.clients.push(text.parse().map_err(|_| format!("'{text}' is not a CIDR or address"))?);
             Ok(())

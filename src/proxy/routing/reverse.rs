@@ -40,7 +40,7 @@ pub(super) fn to_site(
     let site = sites.find(&names.host);
     let site = site.ok_or(ExchangeError::NotSupported(NotSupported::UnknownSite))?;
     let path = path_of(request);
-    check_client(site, path, &behind)?;
+    check_client(site, request, &behind)?;
     let route = site.routes.find(path, request);
     let route = route.ok_or(ExchangeError::NotSupported(NotSupported::NoRoute))?;
     if depends_on_path(site, route) && auth::climbs(path) {
@@ -101,9 +101,13 @@ fn check_target(request: &RequestHead, behind: &Behind<'_>) -> Result<(), Exchan
 }
 
 /// Refuses clients that may not use the route of a path, in whatever way an origin reads the path.
-fn check_client(site: &Site, path: &str, behind: &Behind<'_>) -> Result<(), ExchangeError> {
+fn check_client(
+    site: &Site,
+    request: &RequestHead,
+    behind: &Behind<'_>,
+) -> Result<(), ExchangeError> {
     let client = behind.client.to_canonical();
-    match site.routes.permitted(path) {
+    match site.routes.permitted(path_of(request), request) {
         Permitted::All => Ok(()),
         Permitted::Only(ranges) if ranges.iter().any(|range| range.contains(client)) => Ok(()),
         Permitted::Only(_) => Err(ExchangeError::ClientDenied(client)),

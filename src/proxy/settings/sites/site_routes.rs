@@ -20,8 +20,19 @@ pub struct SiteRoutes {
     exact: HashMap<Box<str>, Vec<usize>>,
     globs: Vec<(Box<[GlobPart]>, usize)>,
     prefixes: HashMap<Box<str>, Vec<usize>>,
-    /// Prefixes of routes that only some clients may use, with these clients.
-    restricted: (Vec<PathPrefix>, Vec<Vec<Cidr>>),
+    /// Prefixes of routes with the clients that may use them, if any route is not for all clients. Of
+    /// those with the same path, the last one that takes a request decides.
+    locks: Vec<Lock>,
+}
+
+/// A prefix, and who may request the paths below it.
+#[derive(Clone, Debug, PartialEq)]
+struct Lock {
+    prefix: PathPrefix,
+    /// Clients that may use the route; `None` for all.
+    clients: Option<Vec<Cidr>>,
+    /// Position of the route in the list.
+    route: usize,
 }
 
 /// Clients that may request a path.
@@ -60,31 +71,14 @@ impl SiteRoutes {
                 }
                 PatternKind::Glob(parts) => routes.globs.push((parts.clone(), at)),
             }
-            routes.restrict(route)?;
         }
+        routes.locks = locks(&list)?;
         let conditions_first = |at: &usize| !list[*at].has_conditions();
         let lists = routes.exact.values_mut().chain(routes.prefixes.values_mut());
         lists.for_each(|list| list.sort_by_key(conditions_first));
         routes.globs.sort_by_key(|(_, at)| conditions_first(at));
         routes.list = list.into_iter().map(Arc::new).collect();
         Ok(routes)
-    }
-
-    fn restrict(&mut self, route: &SiteRoute) -> Result<(), String> {
-        let Some(clients) = &route.policy.clients else { return Ok(()) };
-        let path = match &route.path.kind {
-            PatternKind::Exact(path) | PatternKind::Prefix(path) => path.parse::<PathPrefix>()?,
-            PatternKind::Glob(_) => {
-                return Err(format!(
-                    "the route '{}' has '*' and clients of its own; give those to a route with a \
-                     prefix",
-                    route.path
-                ));
-            }
-        };
-        self.restricted.0.push(path);
-        self.restricted.1.push(clients.clone());
-        Ok(())
     }
 
     /// Returns all routes, in the order in which they were given.
@@ -124,18 +118,64 @@ impl SiteRoutes {
         self.list.get(at)
     }
 
-    /// Returns the clients that may request `path`, in whatever way an origin reads it.
-    pub(crate) fn permitted(&self, path: &str) -> Permitted<'_> {
-        let (prefixes, clients) = &self.restricted;
-        if prefixes.is_empty() {
+    /// Returns the clients that may send `request` for `path`, in whatever way an origin reads the path.
+    pub(crate) fn permitted(&self, path: &str, request: &RequestHead) -> Permitted<'_> {
+        if self.locks.is_empty() {
             return Permitted::All;
         }
-        match auth::match_path(path, prefixes) {
+        let taking = |lock: &&Lock| self.list[lock.route].takes(request);
+        let locks: Vec<&Lock> = self.locks.iter().filter(taking).collect();
+        let matched = |locks: &[&Lock]| {
+            let prefixes: Vec<_> = locks.iter().map(|lock| lock.prefix.clone()).collect();
+            auth::match_path(path, &prefixes)
+        };
+        let restricted = locks.iter().copied().filter(|lock| lock.clients.is_some());
+        if matched(&restricted.collect::<Vec<_>>()) == PathMatch::Nowhere {
+            return Permitted::All;
+        }
+        match matched(&locks) {
             PathMatch::Nowhere => Permitted::All,
-            PathMatch::Below(at) => Permitted::Only(&clients[at]),
+            PathMatch::Below(at) => {
+                locks[at].clients.as_deref().map_or(Permitted::All, Permitted::Only)
+            }
             PathMatch::Ambiguous => Permitted::Unclear,
         }
     }
+}
+
+/// Returns the locks of routes; none if all clients may use all of them.
+///
+/// # Errors
+/// Returns the reason if a route cannot have clients of its own.
+fn locks(list: &[SiteRoute]) -> Result<Vec<Lock>, String> {
+    let mut locks = Vec::new();
+    if list.iter().all(|route| route.policy.clients.is_none()) {
+        return Ok(locks);
+    }
+    for (at, route) in list.iter().enumerate().rev() {
+        let clients = &route.policy.clients;
+        let path = match (&route.path.kind, clients) {
+            (PatternKind::Prefix(path), _) => path,
+            (PatternKind::Exact(path), Some(_)) if **path != *"/" => path,
+            (PatternKind::Exact(_) | PatternKind::Glob(_), None) => continue,
+            (PatternKind::Exact(_) | PatternKind::Glob(_), Some(_)) => {
+                return Err(format!(
+                    "the route '{}' has clients of its own, which a route with '*' or for '=/' \
+                     cannot have; give them to a route with a prefix",
+                    route.path
+                ));
+            }
+        };
+        // The path itself and those below it, not all that begin with the same letters.
+        match format!("{}/", path.trim_end_matches('/')).parse() {
+            Ok(prefix) => locks.push(Lock { prefix, clients: clients.clone(), route: at }),
+            // Paths below have the clients of a shorter prefix then.
+            Err(_) if clients.is_none() => {}
+            Err(why) => return Err(why),
+        }
+    }
+    locks.sort_by_key(|lock| list[lock.route].has_conditions());
+    Ok(locks)
 }
 
 /// Returns the prefixes that match a path, the longest first: with and without a slash at the end of
