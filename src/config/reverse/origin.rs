@@ -165,9 +165,10 @@ pub const ORIGIN: &[Key<OriginSection>] = &[
         "NAME",
         "Name by which routes name the group",
         |o, text| {
-            if text.is_empty() || text.contains(['/', ':']) || text.contains(char::is_whitespace) {
+            let is_other = text.is_empty() || text.starts_with('-') || text.contains(['/', ':']);
+            if is_other || text.contains(char::is_whitespace) {
                 return Err(format!(
-                    "'{text}' is not a name: it is empty, or has '/', ':' or a space"
+                    "'{text}' is not a name: it is empty, begins with '-', or has '/', ':' or a space"
                 ));
             }
             o.group.name = text.into();
