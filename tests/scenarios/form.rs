@@ -32,6 +32,8 @@ pub(crate) struct At<T> {
 /// The state before the first step.
 #[derive(Clone, Debug)]
 pub(crate) enum Setup {
+    /// A configuration file, which is read before all other settings.
+    Config(String),
     /// A setting of the proxy, under the name of its option or limit.
     Set(String, String),
     Origin {
@@ -66,6 +68,11 @@ pub(crate) struct Peer {
     pub(crate) number: u32,
 }
 
+/// The name of clients of the first `[[listener]]`.
+pub(crate) const OTHER_CLIENT: &str = "cl";
+/// The name of operators, who connect to the control socket.
+pub(crate) const OPERATOR: &str = "op";
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}{}", self.name, self.number)
@@ -93,6 +100,8 @@ pub(crate) enum Step {
     Log(String),
     /// Changes a setting.
     Reload(String, String),
+    /// Replaces the settings by those of a configuration file.
+    Reconfigure(String),
     Drain,
     Abort,
     Pause(bool),
@@ -184,10 +193,10 @@ impl Scenario {
             scenario.take(line, &what).map_err(|wrong| (line, wrong))?;
         }
         let faulty = scenario.setup.iter().find(|setup| setup.what.is_simulated());
-        match faulty.filter(|_| !scenario.simulation_only) {
-            Some(setup) => {
-                Err((setup.line, "'simulation only' is missing at the top of the file".into()))
-            }
+        let operated = scenario.steps.iter().find(|step| step.what.is_of_operator());
+        let line = faulty.map(|setup| setup.line).or(operated.map(|step| step.line));
+        match line.filter(|_| !scenario.simulation_only) {
+            Some(line) => Err((line, "'simulation only' is missing at the top of the file".into())),
             None => Ok(scenario),
         }
     }
@@ -197,6 +206,9 @@ impl Scenario {
             let last =
                 self.steps.last_mut().ok_or("a continuation line without a line before it")?;
             return last.what.go_on(text.trim_start());
+        }
+        if let Some((start, file)) = text.split_once('\n') {
+            return self.configure(line, start, file.to_owned());
         }
         if let Some((who, arrow, rest)) = split_arrow(text) {
             return self.transfer(line, &peers(who)?, arrow, rest);
@@ -210,6 +222,18 @@ impl Scenario {
             (_, Some(what), true) => self.setup.push(At { line, what }),
             (_, Some(_), false) => return Err("a setting must come before the first step".into()),
             _ => self.steps.push(At { line, what: step(words)? }),
+        }
+        Ok(())
+    }
+
+    /// Takes a block with a configuration file.
+    fn configure(&mut self, line: usize, start: &str, file: String) -> Result<(), String> {
+        if start != "config" {
+            self.steps.push(At { line, what: Step::Reconfigure(file) });
+        } else if self.steps.is_empty() {
+            self.setup.push(At { line, what: Setup::Config(file) });
+        } else {
+            return Err("a setting must come before the first step".into());
         }
         Ok(())
     }
@@ -253,12 +277,17 @@ impl Setup {
         match self {
             Self::Clients(_) | Self::Sockets(_) | Self::Window(_) => true,
             Self::Origin { at, manner, .. } => at.is_some() || matches!(manner, Manner::Fate(_)),
-            Self::Set(..) | Self::ProxyHeaders => false,
+            Self::Set(..) | Self::Config(_) | Self::ProxyHeaders => false,
         }
     }
 }
 
 impl Step {
+    /// Returns true if an operator sends a command.
+    fn is_of_operator(&self) -> bool {
+        matches!(self, Self::Send(who, _) if who.iter().any(|peer| peer.name == OPERATOR))
+    }
+
     /// Adds a continuation line to this step.
     fn go_on(&mut self, text: &str) -> Result<(), String> {
         let arrow_end = text.find(|c| !matches!(c, '<' | '>')).unwrap_or(text.len());
@@ -296,11 +325,23 @@ impl Message {
 }
 
 /// Returns all lines with their numbers, except empty lines and comments, with `repeat` blocks
-/// expanded.
+/// expanded. A block with a configuration file is one item.
 fn repeated(text: &str) -> Result<Vec<At<String>>, Wrong> {
-    let mut lines = Vec::new();
+    let mut lines: Vec<At<String>> = Vec::new();
     let mut block: Option<(usize, usize, usize)> = None;
+    let mut file: Option<At<String>> = None;
     for (line, text) in text.lines().enumerate().map(|(n, text)| (n + 1, text)) {
+        if let Some(At { what, .. }) = &mut file {
+            match text {
+                "end" => lines.extend(file.take()),
+                text => *what += &format!("{text}\n"),
+            }
+            continue;
+        }
+        if matches!(text, "config" | "reload config") {
+            file = Some(At { line, what: format!("{text}\n") });
+            continue;
+        }
         match (text.strip_prefix("repeat "), &block) {
             (Some(times), None) => {
                 let times = times
@@ -325,8 +366,8 @@ fn repeated(text: &str) -> Result<Vec<At<String>>, Wrong> {
             _ => lines.push(At { line, what: text.to_owned() }),
         }
     }
-    match block {
-        Some((line, ..)) => Err((line, "this 'repeat' has no 'end'".into())),
+    match file.map(|file| file.line).or(block.map(|(line, ..)| line)) {
+        Some(line) => Err((line, "this block has no 'end'".into())),
         None => Ok(lines),
     }
 }
@@ -375,7 +416,9 @@ fn setup(text: &str) -> Result<Option<Setup>, String> {
 }
 
 fn origin(name: &str, rest: &[&str]) -> Result<Setup, String> {
-    if name == "c" || !name.bytes().all(|b| b.is_ascii_lowercase()) {
+    if ["c", OTHER_CLIENT, OPERATOR].contains(&name)
+        || !name.bytes().all(|b| b.is_ascii_lowercase())
+    {
         return Err(format!("'{name}' is not a valid origin name"));
     }
     let (at, rest) = match rest {
@@ -503,14 +546,27 @@ mod tests {
     }
 
     #[test]
+    fn configuration_files_are_kept_as_they_are() {
+        let text = "config\n[[site]]\n\n# to\nend\nwait 1s\nreload config\nend\n";
+        let scenario = Scenario::parse("test", text, Security::default()).unwrap();
+        assert!(
+            matches!(&scenario.setup[0].what, Setup::Config(file) if file == "[[site]]\n\n# to\n")
+        );
+        assert!(matches!(&scenario.steps[1].what, Step::Reconfigure(file) if file.is_empty()));
+    }
+
+    #[test]
     fn invalid_lines_are_reported_with_their_number() {
         assert_eq!(wrong("\nnonsense\n").0, 2);
         assert_eq!(wrong("wait 1s\nset a b\n").0, 2);
         assert_eq!(wrong("wait soon").0, 1);
         assert_eq!(wrong("repeat 2\nwait 1s\n").0, 1);
+        assert_eq!(wrong("config\nwait 1s\n").0, 1);
+        assert_eq!(wrong("wait 1s\nconfig\nend\n").0, 2);
         assert_eq!(wrong("  > alone").0, 1);
         assert_eq!(wrong("c1 > a\nc2 +> b").0, 2);
         assert_eq!(wrong("c1 >> a\n   > b").0, 2);
         assert!(wrong("origin o silent").1.contains("simulation only"));
+        assert!(wrong("op1 >> stats\\n").1.contains("simulation only"));
     }
 }

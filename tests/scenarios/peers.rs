@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -11,7 +12,7 @@ use tidegate::reactor::{
 };
 use tidegate::tls::{NotTls, OriginTls, ServerLayer, ServerTls};
 
-use super::form::{Action, Peer};
+use super::form::{Action, OTHER_CLIENT, Peer};
 use super::incoming::{End, Incoming};
 use super::pki;
 use super::security::Security;
@@ -125,7 +126,7 @@ impl Peers {
         if self.names.contains_key(client) {
             return Ok(());
         }
-        let tls = self.client_tls.as_ref();
+        let tls = self.client_tls.as_ref().filter(|_| client.name != OTHER_CLIENT);
         let layer = tls.map(|tls| Box::new(tls.layer("proxy.test").unwrap()) as _);
         let preface = self.preface.clone();
         let connect = |id: Id<Stream>| {
@@ -134,6 +135,23 @@ impl Peers {
         };
         let stream = self.streams.try_insert_with(connect)?;
         self.names.insert(client.clone(), stream);
+        Ok(())
+    }
+
+    /// Connects an operator to the control socket, unless it has connected before.
+    pub(crate) fn connect_local(
+        &mut self,
+        reactor: &mut Reactor<()>,
+        operator: &Peer,
+        path: &Path,
+    ) -> io::Result<()> {
+        if !self.names.contains_key(operator) {
+            let connect = |id: Id<Stream>| {
+                reactor.connect_local(path, id.token()).map(|io| Stream::new(io, None))
+            };
+            let stream = self.streams.try_insert_with(connect)?;
+            self.names.insert(operator.clone(), stream);
+        }
         Ok(())
     }
 

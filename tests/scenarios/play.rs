@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
-use tidegate::access::{Cidr, DestinationRule};
+use tidegate::access::{Cidr, DestinationPolicy, DestinationRule};
 use tidegate::proxy::{Command, Settings};
 
 use super::form::{
-    Action, At, Expected, Manner, Message, Peer, Scenario, Setup, State, Step, Written,
+    Action, At, Expected, Manner, Message, OPERATOR, OTHER_CLIENT, Peer, Scenario, Setup, State,
+    Step, Written,
 };
 use super::incoming::{End, HeadPattern, Miss};
 use super::settings::{self, PSEUDONYM};
-use super::stage::{Ground, HERE, Medium, Stage, Terrain};
+use super::stage::{CONTROL, Ground, HERE, Medium, Places, Stage, Terrain};
 use super::text::{Names, Pattern, shown};
 
 /// A failed scenario: a line and the error.
@@ -52,7 +53,7 @@ struct Player {
     stage: Stage,
     names: Names,
     settings: Settings,
-    proxy: SocketAddr,
+    proxy: Places,
     /// Names of origins.
     origins: Vec<String>,
     /// Sockets that reserve the ports of refusing origins.
@@ -79,6 +80,7 @@ impl Player {
         settings.origin_tls = ground.origin_tls();
         settings.server_tls = ground.server_tls();
         let (mut hosts, mut origins, mut reserved) = (Vec::new(), Vec::new(), Vec::new());
+        let mut is_configured = false;
         for At { line: at, what } in &scenario.setup {
             *line = *at;
             match what {
@@ -110,12 +112,19 @@ impl Player {
                     let value = names.word(value, std::time::UNIX_EPOCH)?;
                     settings::set(&mut settings, name, &value)?;
                 }
+                Setup::Config(file) => {
+                    if std::mem::replace(&mut is_configured, true) {
+                        return Err("a file has one config".into());
+                    }
+                    let file = names.word(file, std::time::UNIX_EPOCH)?;
+                    settings = configured(&file, &settings)?;
+                }
                 Setup::Clients(_) | Setup::Sockets(_) | Setup::Window(_) | Setup::ProxyHeaders => {}
             }
         }
         let (mut stage, proxy) = ground.open(settings.clone()).map_err(failed)?;
         stage.hosts.extend(hosts);
-        names.add_address("proxy", "localhost", proxy);
+        names.add_address("proxy", "localhost", proxy.usual);
         let _reserved = reserved;
         let (ended, named) = (Vec::new(), Vec::new());
         Ok(Self {
@@ -164,6 +173,11 @@ impl Player {
             Step::Reload(name, value) => {
                 let value = self.names.word(value, self.stage.wall())?;
                 settings::set(&mut self.settings, name, &value)?;
+                self.stage.command(Command::Reload(Arc::new(self.settings.clone())));
+            }
+            Step::Reconfigure(file) => {
+                let file = self.names.word(file, self.stage.wall())?;
+                self.settings = configured(&file, &self.settings)?;
                 self.stage.command(Command::Reload(Arc::new(self.settings.clone())));
             }
             Step::Drain => self.stage.command(Command::Drain),
@@ -241,7 +255,14 @@ impl Player {
         self.named.push(peer.clone());
         if !self.origins.contains(&peer.name) {
             let (peers, reactor) = (&mut self.stage.peers, &mut self.stage.peer_reactor);
-            let connected = peers.connect(reactor, peer, self.proxy);
+            let connected = match peer.name.as_str() {
+                OPERATOR => peers.connect_local(reactor, peer, CONTROL.as_ref()),
+                OTHER_CLIENT => {
+                    let other = self.proxy.other.ok_or("the config has no [[listener]]")?;
+                    peers.connect(reactor, peer, other)
+                }
+                _ => peers.connect(reactor, peer, self.proxy.usual),
+            };
             connected.map_err(|error| error.to_string())?;
             self.stage.settle();
             return Ok(());
@@ -422,10 +443,30 @@ fn terrain(scenario: &Scenario) -> Terrain {
             Setup::Sockets(sockets) => terrain.sockets = sockets,
             Setup::Window(window) => terrain.window = Some(window),
             Setup::ProxyHeaders => terrain.proxy_headers = true,
-            Setup::Set(..) | Setup::Origin { .. } => {}
+            Setup::Set(..) | Setup::Config(_) | Setup::Origin { .. } => {}
         }
     }
     terrain
+}
+
+/// Returns the settings of a configuration file, with TLS and log as `before`.
+fn configured(file: &str, before: &Settings) -> Result<Settings, String> {
+    let read = settings::read_config(file)?;
+    let mut rules = before.destinations.rules.clone();
+    rules.extend(
+        read.destinations
+            .rules
+            .iter()
+            .filter(|rule| !before.destinations.rules.contains(rule))
+            .cloned(),
+    );
+    Ok(Settings {
+        origin_tls: before.origin_tls.clone(),
+        server_tls: before.server_tls.clone(),
+        log: before.log,
+        destinations: DestinationPolicy { rules, ..read.destinations },
+        ..read
+    })
 }
 
 /// Returns an address without a listener; on loopback, the reserved socket holds its port.

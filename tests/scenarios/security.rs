@@ -26,7 +26,10 @@ impl Security {
     /// Returns the text of a scenario for these sides: URLs of origins have the scheme `https` with
     /// TLS to origins. Clients of a reverse proxy see its own scheme in logs and claims.
     pub(crate) fn adapt(self, text: &str) -> String {
-        let is_reverse = text.lines().any(|line| line.starts_with("set to "));
+        let is_of_site = |line: &str| {
+            line.starts_with("set to ") || line.starts_with("to = ") || line == "[[site]]"
+        };
+        let is_reverse = text.lines().any(is_of_site);
         let adapt = |line: &str| {
             let line = if self.origins { secured(line) } else { line.to_owned() };
             if self.clients && is_reverse { seen_by_clients(&line) } else { line }
@@ -40,7 +43,7 @@ fn secured(line: &str) -> String {
     let mut parts = line.split("http://");
     let mut adapted = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let host = part.split(['/', '"', ' ', '?']).next().unwrap_or_default();
+        let host = part.split(['/', '"', '\'', ' ', '?']).next().unwrap_or_default();
         adapted.push_str(if host.contains('{') { "https://" } else { "http://" });
         adapted.push_str(part);
     }

@@ -1,15 +1,34 @@
 //! The settings of a scenario's proxy, under the names of options and limits.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tidegate::access::{GivenRule, RuleSource, read_rules};
 use tidegate::auth::{self, FailureLimit, PathPrefix, RealmUsers, Side, Users};
+use tidegate::config::{Options, read_file};
 use tidegate::proxy::{AuthRules, ClientLimits, ProtectionSpace, Settings, Sites};
 use tidegate::units::{Bytes, Unit};
 
 /// The pseudonym in `Via`.
 pub(crate) const PSEUDONYM: &str = "gate";
+
+/// Returns the settings of a configuration file, except those for TLS and the log.
+///
+/// Reading the authorities of the system for each play would take long: files that were read before
+/// are remembered.
+pub(crate) fn read_config(file: &str) -> Result<Settings, String> {
+    static READ: Mutex<BTreeMap<String, Settings>> = Mutex::new(BTreeMap::new());
+    let mut read = READ.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(settings) = read.get(file) {
+        return Ok(settings.clone());
+    }
+    let mut options = Options::default();
+    read_file(&mut options, "config", file).map_err(|wrong| wrong.to_string())?;
+    let settings = options.settings(PSEUDONYM)?;
+    read.insert(file.to_owned(), settings.clone());
+    Ok(settings)
+}
 
 /// Changes the setting `name`.
 pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(), String> {

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
     Command, Environment, ListenerKind, ListenerSettings, LogSink, Mail, NameResolver,
-    PasswordVerifier, Reclaimer, Settings, Worker,
+    PasswordVerifier, Reclaimer, ServiceId, Settings, Worker,
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network};
 use tidegate::reactor::{Clock, LoopStats, Reactor, TcpTransport, VirtualClock};
@@ -70,6 +70,14 @@ pub(crate) struct Ground {
     proxy_headers: bool,
 }
 
+/// Addresses that the proxy listens on.
+pub(crate) struct Places {
+    /// The address of the usual listener.
+    pub(crate) usual: SocketAddr,
+    /// The address of the first `[[listener]]`.
+    pub(crate) other: Option<SocketAddr>,
+}
+
 /// The network that a scenario specifies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Terrain {
@@ -88,8 +96,10 @@ impl Default for Terrain {
 
 /// The address of all hosts, unless a scenario of the simulation specifies others.
 pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// The port of the proxy in the simulation.
+/// The port of the proxy in the simulation; the next one is that of its other listener.
 const PORT: u16 = 3128;
+/// The control socket of the proxy in the simulation.
+pub(crate) const CONTROL: &str = "/control";
 /// Maximum delay of the kernel, in polls, before an expectation fails.
 const PATIENCE: u32 = 5000;
 const MOMENT: Duration = Duration::from_millis(1);
@@ -123,7 +133,8 @@ impl Ground {
             Medium::Simulation { seed, faults } => {
                 let faults = if faults { mild(terrain) } else { perfect(terrain) };
                 let network = Network::new(seed);
-                let of_proxy = Faults { sockets: terrain.sockets, ..faults.clone() };
+                let sockets = terrain.sockets.saturating_add(1); // one is for operators
+                let of_proxy = Faults { sockets, ..faults.clone() };
                 let faults = Faults { spurious: 0, ..faults };
                 Ok(Self {
                     clock: network.clock(),
@@ -168,8 +179,8 @@ impl Ground {
         }
     }
 
-    /// Creates the proxy on its reactor; returns the address of its listener.
-    pub(crate) fn open(mut self, settings: Settings) -> io::Result<(Stage, SocketAddr)> {
+    /// Creates the proxy on its reactor; returns the addresses of its listeners.
+    pub(crate) fn open(mut self, settings: Settings) -> io::Result<(Stage, Places)> {
         let (asker, questions) = channel();
         let (verifier, jobs) = channel();
         let (writer, log) = channel();
@@ -181,13 +192,24 @@ impl Ground {
             log: Box::new(Lines(writer)),
             secret: [1, 2],
         };
+        let has_other = !settings.services.is_empty();
         let mut worker = Worker::new(settings, surroundings, 1000);
         worker.offer_explanations("tidegate explain --live".to_owned());
         let port = if self.network.is_some() { PORT } else { 0 };
         let kind = if self.security.clients { ListenerKind::Tls } else { ListenerKind::Plain };
         let listener =
             ListenerSettings { proxy_protocol: self.proxy_headers, ..ListenerSettings::from(kind) };
-        let address = worker.listen_as(listener, &mut self.proxy, SocketAddr::new(HERE, port))?;
+        let usual = worker.listen_as(listener, &mut self.proxy, SocketAddr::new(HERE, port))?;
+        let mut other = None;
+        if has_other {
+            let address = SocketAddr::new(HERE, if port == 0 { 0 } else { port + 1 });
+            let service = ServiceId(1);
+            let settings = ListenerSettings { service, ..ListenerSettings::default() };
+            other = Some(worker.listen_as(settings, &mut self.proxy, address)?);
+        }
+        if self.network.is_some() {
+            worker.listen_control(&mut self.proxy, CONTROL.as_ref())?;
+        }
         let stage = Stage {
             network: self.network,
             clock: self.clock,
@@ -205,7 +227,7 @@ impl Ground {
             hosts: HashMap::new(),
             asked: HashMap::new(),
         };
-        Ok((stage, address))
+        Ok((stage, Places { usual, other }))
     }
 }
 
