@@ -3,6 +3,7 @@
 use tidegate::http::{Method, Name, ResponseHead, write_chunk_size, write_last_chunk};
 use tidegate::reactor::sim::Rng;
 
+use crate::members::SITE;
 use crate::origin::sum;
 use crate::plan::{ACCEPTS, KINDS, Plan, Resources, authority};
 
@@ -14,6 +15,19 @@ pub(crate) struct Ask {
     accept: &'static str,
     /// The request needs a password verification, which may take too long.
     hashed: bool,
+    /// The request is for a member of a group, which a reverse proxy chooses.
+    is_of_site: bool,
+}
+
+/// Properties of a run on which requests depend.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    /// The proxy requires authentication.
+    pub(crate) users: bool,
+    /// Percentage of the uploads that go to the origin with TLS.
+    pub(crate) secure: u32,
+    /// The proxy is a reverse proxy.
+    pub(crate) is_reverse: bool,
 }
 
 /// The user of a client.
@@ -63,11 +77,15 @@ enum Expected {
 }
 
 impl Ask {
-    /// Draws a request; `secure` percent of the uploads go to the origin with TLS.
-    pub(crate) fn draw(plans: &[Plan], secure: u32, rng: &mut Rng) -> Self {
+    /// Draws a request.
+    pub(crate) fn draw(plans: &[Plan], run: Run, rng: &mut Rng) -> Self {
         let plan = rng.below(plans.len());
         let kind = *rng.pick(&KINDS);
-        let ((uri, host), length) = (plans[plan].uri(), plans[plan].length);
+        let (mut uri, mut host) = plans[plan].uri();
+        if run.is_reverse {
+            (uri, host) = (plans[plan].path.clone(), SITE);
+        }
+        let length = plans[plan].length;
         let accept = *rng.pick(&ACCEPTS);
         let mut kind_line = String::new();
         if !kind.is_empty() {
@@ -95,13 +113,13 @@ impl Ask {
                     Expected::Part { plan, kind, first, last },
                 )
             }
-            4 | 5 => Self::upload(rng.percent(secure), rng),
-            6 => {
+            4 | 5 => Self::upload(run, rng),
+            6 if !run.is_reverse => {
                 let denied =
                     "GET http://denied.test/ HTTP/1.1\r\nHost: denied.test\r\n\r\n".to_owned();
                 Self::new(Method::Get, denied, Expected::Refusal(403))
             }
-            7 => {
+            7 if !run.is_reverse => {
                 let nowhere = "GET http://nowhere.test/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
                 Self::new(Method::Get, nowhere, Expected::Refusal(502))
             }
@@ -109,7 +127,7 @@ impl Ask {
                 let reload = head("GET", "Cache-Control: no-cache\r\n");
                 Self::new(Method::Get, reload, Expected::Content { plan, kind, head_only: false })
             }
-            9 => {
+            9 if !run.is_reverse => {
                 let other = "GET https://other.test:8443/ HTTP/1.1\r\nHost: x\r\n\r\n".to_owned();
                 Self::new(Method::Get, other, Expected::Refusal(502))
             }
@@ -119,11 +137,18 @@ impl Ask {
                 Expected::Content { plan, kind, head_only: false },
             ),
         };
-        Self { accept, ..ask }
+        Self { accept, is_of_site: run.is_reverse, ..ask }
     }
 
     fn new(method: Method, head: String, expected: Expected) -> Self {
-        Self { method, bytes: head.into_bytes(), expected, accept: "", hashed: false }
+        Self {
+            method,
+            bytes: head.into_bytes(),
+            expected,
+            accept: "",
+            hashed: false,
+            is_of_site: false,
+        }
     }
 
     /// Returns the same request with the credentials of `user`.
@@ -137,12 +162,17 @@ impl Ask {
         self
     }
 
-    fn upload(is_secure: bool, rng: &mut Rng) -> Self {
+    fn upload(run: Run, rng: &mut Rng) -> Self {
         let length = *rng.pick(&[0, 10, 5000, 100_000]);
         let content: Vec<u8> = (0..length).map(|_| rng.next().to_le_bytes()[0]).collect();
         let (method, name) = *rng.pick(&[(Method::Post, "POST"), (Method::Put, "PUT")]);
-        let (scheme, host) = authority(is_secure);
-        let head = format!("{name} {scheme}://{host}/up HTTP/1.1\r\nHost: {host}\r\n");
+        let (scheme, host) = authority(rng.percent(run.secure));
+        let target = match run.is_reverse {
+            true => "/up".to_owned(),
+            false => format!("{scheme}://{host}/up"),
+        };
+        let id = rng.next();
+        let head = format!("{name} {target} HTTP/1.1\r\nHost: {host}\r\nX-Id: {id}\r\n");
         let text = format!("{} {}", content.len(), sum(&content));
         let mut bytes = head.into_bytes();
         if rng.percent(50) {
@@ -157,13 +187,7 @@ impl Ask {
             bytes.extend_from_slice(format!("Content-Length: {length}\r\n\r\n").as_bytes());
             bytes.extend_from_slice(&content);
         }
-        Self {
-            method,
-            bytes,
-            expected: Expected::Text(text.into_bytes()),
-            accept: "",
-            hashed: false,
-        }
+        Self { bytes, ..Self::new(method, String::new(), Expected::Text(text.into_bytes())) }
     }
 
     /// Draws a tunnel to an echo; the bytes to send through it are part of the request.
@@ -172,19 +196,13 @@ impl Ask {
         let content: Vec<u8> = (0..length).map(|_| rng.next().to_le_bytes()[0]).collect();
         let mut bytes = b"CONNECT o.test:443 HTTP/1.1\r\nHost: o.test:443\r\n\r\n".to_vec();
         bytes.extend_from_slice(&content);
-        Self {
-            method: Method::Connect,
-            bytes,
-            expected: Expected::Text(content),
-            accept: "",
-            hashed: false,
-        }
+        Self { bytes, ..Self::new(Method::Connect, String::new(), Expected::Text(content)) }
     }
 
     /// Asserts that the received part of a response is correct. The proxy's own errors are checked
     /// when complete.
     pub(crate) fn judge_prefix(&self, head: &ResponseHead, content: &[u8], plans: &[Plan]) {
-        if !is_own_error(head) {
+        if !is_own_error(head) && !is_busy(head) {
             let whole = self.whole(head, plans);
             assert!(whole.starts_with(content), "the received part is not a prefix of the content");
         }
@@ -206,7 +224,12 @@ impl Ask {
             return true;
         }
         if is_own_error(head) {
-            assert!(matches!(head.status().code(), 502 | 504), "{head:?}");
+            let status = head.status().code();
+            let is_known = matches!(status, 502 | 504) || (status == 503 && self.is_of_site);
+            assert!(is_known, "{head:?}");
+            return false;
+        }
+        if is_busy(head) {
             return false;
         }
         if let Some(plan) = self.plan_ended_by_alert(&resources.plans) {
@@ -286,6 +309,11 @@ impl Ask {
         assert_eq!(coding, plan.coding(self.accept), "for '{}': {head:?}", self.accept);
         plan.content(kind, coding)
     }
+}
+
+/// Returns true if a member of a group says that it is busy.
+pub(crate) fn is_busy(head: &ResponseHead) -> bool {
+    head.status().code() == 503 && head.fields().all_named(b"X-Busy").next().is_some()
 }
 
 fn is_own_error(head: &ResponseHead) -> bool {

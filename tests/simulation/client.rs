@@ -9,7 +9,7 @@ use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{Driven, Id, Reactor, SocketId};
 use tidegate::tls::Session;
 
-use crate::ask::{Ask, User};
+use crate::ask::{Ask, Run, User, is_busy};
 use crate::plan::{Plan, Resources};
 
 /// Outcomes of the requests of all clients.
@@ -32,6 +32,9 @@ pub(crate) struct Tally {
     pub(crate) secure_origins: usize,
     /// Whole responses that the origin has ended early, by `close_notify`.
     pub(crate) ended_early: usize,
+    /// Whole responses of a reverse proxy, and those that say that a member is busy.
+    pub(crate) of_sites: usize,
+    pub(crate) busy: usize,
 }
 
 impl Tally {
@@ -48,6 +51,8 @@ impl Tally {
         self.secure_clients += other.secure_clients;
         self.secure_origins += other.secure_origins;
         self.ended_early += other.ended_early;
+        self.of_sites += other.of_sites;
+        self.busy += other.busy;
     }
 }
 
@@ -85,23 +90,22 @@ enum Flow {
 }
 
 impl SimClient {
-    /// Creates a client of a proxy, which requires authentication if `users` is true. `layer` is for a
-    /// client that speaks TLS; `secure` percent of the uploads go to the origin with TLS.
+    /// Creates a client of a proxy. `layer` is for a client that speaks TLS.
     pub(crate) fn new(
         id: Id<Self>,
         (io, layer): (SocketId, Option<Box<Session>>),
         plans: &[Plan],
-        (users, secure): (bool, u32),
+        run: Run,
         rng: &mut Rng,
         now: Instant,
     ) -> Self {
-        let user = if users { User::draw(rng) } else { User::NotRequired };
-        let tunnel = rng.percent(10);
+        let user = if run.users { User::draw(rng) } else { User::NotRequired };
+        let tunnel = rng.percent(10) && !run.is_reverse;
         let count = if tunnel { 1 } else { 1 + rng.below(4) };
         let mut asks: Vec<Ask> = (0..count)
             .map(|_| match tunnel {
                 true => Ask::tunnel(rng).of(user, rng),
-                false => Ask::draw(plans, secure, rng).of(user, rng),
+                false => Ask::draw(plans, run, rng).of(user, rng),
             })
             .collect();
         let pipelined = rng.percent(30);
@@ -269,6 +273,8 @@ impl SimClient {
         tally.challenged += usize::from(head.status().code() == 407);
         tally.tunnels += usize::from(ask.method == Method::Connect);
         tally.secure_clients += usize::from(served && self.is_secure);
+        tally.of_sites += usize::from(served && resources.are_of_site);
+        tally.busy += usize::from(is_busy(head));
         let ended_early = ask.is_ended_early(self.content.len(), &resources.plans);
         tally.ended_early += usize::from(served && ended_early);
         tally.secure_origins += usize::from(served && ask.is_secure(&resources.plans));

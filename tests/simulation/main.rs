@@ -10,6 +10,7 @@ mod client;
 mod destinations;
 mod explained;
 mod flood;
+mod members;
 mod names;
 mod origin;
 #[path = "../pki/mod.rs"]
@@ -36,6 +37,7 @@ fn every_response_is_correct_or_visibly_incomplete_and_nothing_leaks() {
         assert!(all.challenged > 0, "{all:?}");
         assert!(all.secure_clients > 0 && all.secure_origins > 0, "{all:?}");
         assert!(all.ended_early > 0, "{all:?}");
+        assert!(all.of_sites > 10 * all.busy && all.busy > 0, "{all:?}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! A name server with four names: one is allowed, one is denied, one does not exist, and no certificate
-//! is for one.
+//! A name server with the names of members, of which one is allowed as an origin, and three others: one
+//! is denied, one does not exist, and no certificate is for one.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::task::Poll;
@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use tidegate::dns::Response;
 use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{Reactor, SocketId, Token};
+
+use crate::members::ALL;
 
 pub(crate) const NAMES: &str = "198.51.100.53:53";
 /// The origin's second address.
@@ -20,9 +22,9 @@ const IPV4: u16 = 1;
 /// Returns the IPv4 address of a name.
 pub(crate) fn address_of(name: &str) -> Option<[u8; 4]> {
     match name {
-        "o.test" | "other.test" => Some([198, 51, 100, 1]),
+        "other.test" => Some([198, 51, 100, 1]),
         "denied.test" => Some([10, 0, 0, 1]),
-        _ => None,
+        name => ALL.iter().find(|(member, _)| *member == name).map(|(_, address)| *address),
     }
 }
 

@@ -9,6 +9,7 @@ use tidegate::http::{HeadLimits, Method, Name, RequestHead, ServerCodec, ServerE
 use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{Driven, Id, Reactor, SocketId};
 
+use crate::members::HEALTH;
 use crate::plan::{Framing, Plan, Resources};
 
 /// Percentage of responses that are cut short.
@@ -17,6 +18,10 @@ const CUT: u32 = 5;
 const LATE: u32 = 20;
 /// Percentage of responses that unrequested bytes follow.
 const STRAY: u32 = 3;
+/// Percentage of responses of members of a group that say that the member is busy.
+const BUSY: u32 = 5;
+const BUSY_RESPONSE: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nX-Busy: 1\r\nContent-Length: 0\r\n\r\n";
 
 pub(crate) struct OriginConnection {
     pub(crate) id: Id<Self>,
@@ -157,6 +162,9 @@ impl OriginConnection {
         let (used, event) = decoded.expect("the proxy sent a malformed request");
         match event {
             Some(ServerEvent::Request(head)) => {
+                if head.method() == Method::Post {
+                    resources.note_post(&head);
+                }
                 let complete = !head.body_length().has_content();
                 self.request = Some(head);
                 if complete {
@@ -178,7 +186,12 @@ impl OriginConnection {
         let request = self.request.take().expect("a response without a request");
         let received = std::mem::take(&mut self.received);
         let mut ended_by_alert = None;
-        if !request.method().is_safe() {
+        let is_busy = resources.are_of_site && rng.percent(BUSY);
+        if is_busy {
+            self.output.extend_from_slice(BUSY_RESPONSE);
+        } else if request.path_and_query() == HEALTH {
+            self.output.extend_from_slice(b"HTTP/1.1 204 No Content\r\n\r\n");
+        } else if !request.method().is_safe() {
             let text = format!("{} {}", received.len(), sum(&received));
             let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}", text.len());
             self.output.extend_from_slice(head.as_bytes());

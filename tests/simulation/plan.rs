@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use tidegate::http::RequestHead;
 use tidegate::reactor::sim::Rng;
 
 /// The resources of the origin, and the contents that it has ended itself.
@@ -10,13 +11,23 @@ pub(crate) struct Resources {
     pub(crate) plans: Vec<Plan>,
     /// Paths with the lengths at which a `close_notify` has ended a response without a length.
     declared: BTreeSet<(String, usize)>,
+    /// Identifiers of the requests with POST that have arrived.
+    posted: BTreeSet<Vec<u8>>,
+    /// The proxy is a reverse proxy.
+    pub(crate) are_of_site: bool,
 }
 
 impl Resources {
     /// Draws resources, of which `secure` percent are fetched over TLS.
-    pub(crate) fn draw(secure: u32, rng: &mut Rng) -> Self {
+    pub(crate) fn draw(secure: u32, are_of_site: bool, rng: &mut Rng) -> Self {
         let plans = (0..6).map(|number| Plan::draw(number, secure, rng)).collect();
-        Self { plans, ..Self::default() }
+        Self { plans, are_of_site, ..Self::default() }
+    }
+
+    /// Asserts that a request with POST arrives at the origins for the first time.
+    pub(crate) fn note_post(&mut self, request: &RequestHead) {
+        let id = request.fields().all_named(b"X-Id").next().expect("a POST without X-Id");
+        assert!(self.posted.insert(id.to_vec()), "a POST has arrived twice");
     }
 
     /// Records that `close_notify` ends a response of `plan` after this much content.

@@ -17,7 +17,9 @@ use tidegate::reactor::{
 };
 use tidegate::tls::{OriginTls, ServerLayer, ServerTls};
 
+use crate::ask::Run;
 use crate::client::{SimClient, Tally};
+use crate::members;
 use crate::names::{Manner, NAMES, NameServer, ORIGIN_IPV6, address_of};
 use crate::origin::{OriginConnection, Service};
 use crate::pki;
@@ -26,7 +28,6 @@ use crate::plan::Resources;
 const PROXY: &str = "203.0.113.1:3128";
 /// Where the proxy listens for clients that speak TLS.
 const PROXY_TLS: &str = "203.0.113.1:3129";
-const ORIGIN: &str = "198.51.100.1";
 
 /// A resolver that answers like the name server, by mail.
 #[derive(Debug)]
@@ -125,8 +126,7 @@ struct Peers {
     origins: Arena<OriginConnection>,
     clients: Arena<SimClient>,
     resources: Resources,
-    /// The proxy requires authentication.
-    users: bool,
+    run: Run,
     rng: Rng,
     tally: Tally,
 }
@@ -202,12 +202,22 @@ impl Peers {
         let is_secure = rng.percent(self.tls.clients);
         let proxy = if is_secure { PROXY_TLS } else { PROXY }.parse().unwrap();
         let layer = is_secure.then(|| Box::new(self.tls.client.layer("proxy.test").unwrap()));
-        let drawn = (self.users, self.tls.origins);
+        let run = self.run;
         let id = self.clients.insert_with(|id| {
             let io = reactor.connect(proxy, id.token()).unwrap();
-            SimClient::new(id, (io, layer), plans, drawn, rng, now)
+            SimClient::new(id, (io, layer), plans, run, rng, now)
         });
         reactor.wake(id.token());
+    }
+
+    /// Resets one of the connections of origins.
+    fn kill(&mut self, reactor: &mut Reactor<()>) {
+        let all: Vec<_> = self.origins.iter().map(|(id, _)| id).collect();
+        if !all.is_empty()
+            && let Some(origin) = self.origins.remove(*self.rng.pick(&all))
+        {
+            reactor.reset(origin.io);
+        }
     }
 }
 
@@ -219,12 +229,17 @@ pub(crate) fn simulate(seed: u64) -> (Tally, String) {
         network.reactor("203.0.113.1".parse().unwrap(), faults(&mut rng));
     let mut outside: Reactor<()> =
         network.reactor("198.51.100.7".parse().unwrap(), faults(&mut rng));
-    let users = rng.percent(30);
+    let is_reverse = rng.percent(25);
+    let users = rng.percent(30) && !is_reverse;
     let (hasher, asked) = channel();
     let mut verifier = Verifier { asked, due: Vec::new(), mailbox: proxy.mailbox() };
     let (logger, log) = channel();
-    let tls = Tls::draw(&network.clock(), &mut rng);
-    let mut worker = worker(&proxy, users, &tls, (hasher, logger), &mut rng);
+    let mut tls = Tls::draw(&network.clock(), &mut rng);
+    if is_reverse {
+        tls.origins = *rng.pick(&[0, 100]); // the members of a group serve the same resources
+    }
+    let run = Run { users, secure: tls.origins, is_reverse };
+    let mut worker = worker(&proxy, run, &tls, (hasher, logger), &mut rng);
     for (kind, address) in [(ListenerKind::Plain, PROXY), (ListenerKind::Tls, PROXY_TLS)] {
         worker.listen_as(kind, &mut proxy, address.parse::<SocketAddr>().unwrap()).unwrap();
     }
@@ -234,7 +249,7 @@ pub(crate) fn simulate(seed: u64) -> (Tally, String) {
     for port in [80, 443, 8443] {
         network.set_fate(SocketAddr::new(ORIGIN_IPV6.into(), port), *rng.pick(&fates));
     }
-    let resources = Resources::draw(tls.origins, &mut rng);
+    let resources = Resources::draw(tls.origins, is_reverse, &mut rng);
     let asked = Arena::new().insert(Asked).token();
     let mut peers = Peers {
         names: NameServer::bind(&mut outside, asked, manner),
@@ -243,11 +258,12 @@ pub(crate) fn simulate(seed: u64) -> (Tally, String) {
         clients: Arena::new(),
         resources,
         tls,
-        users,
+        run,
         rng: rng.clone(),
         tally: Tally::default(),
     };
-    for address in [ORIGIN.parse().unwrap(), IpAddr::from(ORIGIN_IPV6)] {
+    let addresses = members::ALL.map(|(_, address)| IpAddr::from(address));
+    for address in addresses.into_iter().chain([IpAddr::from(ORIGIN_IPV6)]) {
         for (port, service) in [(80, Service::Plain), (443, Service::Echo), (8443, Service::Tls)] {
             peers.listen(&mut outside, SocketAddr::new(address, port), service);
         }
@@ -262,6 +278,12 @@ pub(crate) fn simulate(seed: u64) -> (Tally, String) {
             peers.add_client(&mut outside);
             coming -= 1;
             continue;
+        }
+        if is_reverse && rng.percent(1) {
+            members::turn(&network, run.secure > 0, &mut rng);
+            if rng.percent(30) {
+                peers.kill(&mut outside);
+            }
         }
         if !quiet {
             continue;
@@ -326,7 +348,7 @@ fn auth_rules(rng: &mut Rng) -> AuthRules {
 
 fn worker(
     reactor: &Reactor<Mail>,
-    users: bool,
+    run: Run,
     tls: &Tls,
     (hasher, logger): (Sender<VerifyJob>, Sender<String>),
     rng: &mut Rng,
@@ -347,7 +369,10 @@ fn worker(
     settings.cache_object_max = Some(settings.cache_memory as u64 / 2);
     settings.limits.range_slice = *rng.pick(&[None, Some(tidegate::units::Bytes(4096))]);
     settings.limits.window = tidegate::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
-    settings.service.auth = users.then(|| auth_rules(rng));
+    settings.service.auth = run.users.then(|| auth_rules(rng));
+    if run.is_reverse {
+        settings.service = members::draw(run.secure > 0, rng);
+    }
     let formats = [LogFormat::Human, LogFormat::Combined, LogFormat::Squid, LogFormat::Json];
     settings.log = Some(*rng.pick(&formats));
     settings.limits.passwords = *rng.pick(&[1, 4, 64]);
