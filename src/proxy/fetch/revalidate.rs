@@ -102,8 +102,8 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
     let cache = &mut cx.shared.cache;
     cache.invalidate(&fetch.request.key, fetch.ticket);
     let route = &fetch.request.route;
-    for space in route.spaces().filter(|space| *space != route.space) {
-        cache.invalidate(&route.key(cache.keys(), space, &route.uri), fetch.ticket);
+    for space in route.spaces().iter().filter(|space| **space != route.space) {
+        cache.invalidate(&route.key(cache.keys(), *space, &route.uri), fetch.ticket);
     }
     let (base, origin) = (&*fetch.request.route.uri, fetch.request.route.root());
     for name in [Name::Location, Name::ContentLocation] {
@@ -114,7 +114,7 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
         if let Some(uri) = named.filter(is_same_origin) {
             let uri = Arc::from(uri);
             for space in route.spaces() {
-                cache.invalidate(&route.key(cache.keys(), space, &uri), fetch.ticket);
+                cache.invalidate(&route.key(cache.keys(), *space, &uri), fetch.ticket);
             }
         }
     }

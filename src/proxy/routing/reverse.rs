@@ -70,7 +70,7 @@ pub(super) fn to_site(
         target: target(request, forward, &uri[span.end..]),
         to: Destination::Site(SiteRef {
             route: Arc::clone(route),
-            space: site.space,
+            spaces: Arc::clone(&site.spaces),
             has_users: service.auth.is_some(),
         }),
         host_field,

@@ -60,8 +60,8 @@ pub(crate) enum Destination {
 #[derive(Clone, Debug)]
 pub(crate) struct SiteRef {
     pub(crate) route: Arc<SiteRoute>,
-    /// Part of the cache for the site's routes that no field selects.
-    pub(super) space: Space,
+    /// Parts of the cache that responses of the site are stored in.
+    pub(super) spaces: Arc<[Space]>,
     /// True if the service of the site authenticates users, whose credentials origins do not get.
     pub(crate) has_users: bool,
 }
@@ -210,11 +210,9 @@ impl Route {
         self.origin()?.decision.as_ref()
     }
 
-    /// Returns the parts of the cache that may have responses for the same resource: its own, and that of
-    /// the site.
-    pub(crate) fn spaces(&self) -> impl Iterator<Item = Space> + use<> {
-        let of_site = self.site().map(|site| site.space).filter(|space| *space != self.space);
-        [Some(self.space), of_site].into_iter().flatten()
+    /// Returns the parts of the cache that may have responses for the same resource.
+    pub(crate) fn spaces(&self) -> &[Space] {
+        self.site().map_or(std::slice::from_ref(&self.space), |site| &site.spaces)
     }
 
     /// Returns the cache key of a URI in a space, by the key rules of the site's route.

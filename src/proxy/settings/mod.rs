@@ -158,7 +158,8 @@ impl Settings {
     /// Returns the parts of the cache that responses may be stored in.
     pub(super) fn spaces(&self) -> BTreeSet<Space> {
         let sites = self.all_services().filter_map(|(_, service)| service.sites.as_ref());
-        let sites = sites.flat_map(|sites| sites.list()).map(|site| site.space);
+        let sites =
+            sites.flat_map(|sites| sites.list()).flat_map(|site| site.spaces.iter().copied());
         sites.chain(self.forwards().then_some(Space(0))).collect()
     }
 

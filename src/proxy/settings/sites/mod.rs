@@ -45,6 +45,8 @@ pub struct Site {
     /// Number that keeps the responses of the site apart from all others in the cache. It is another one
     /// once the routes lead to other origins.
     pub(crate) space: Space,
+    /// All parts of the cache that responses of the site are stored in.
+    pub(crate) spaces: Arc<[Space]>,
 }
 
 impl Site {
@@ -57,7 +59,11 @@ impl Site {
         hosts.iter().for_each(|host| host.to_string().hash(&mut hasher));
         routes.iter().for_each(|route| identify(route, &mut hasher));
         let space = space(&hasher);
-        Ok(Self { hosts, routes: SiteRoutes::new(routes)?, space })
+        let mut spaces: Vec<Space> = vec![space];
+        spaces.extend(routes.iter().map(|route| space_of(route, space)));
+        spaces.sort_unstable();
+        spaces.dedup();
+        Ok(Self { hosts, routes: SiteRoutes::new(routes)?, space, spaces: spaces.into() })
     }
 }
 
@@ -65,11 +71,15 @@ impl Site {
     /// Returns the part of the cache for a route: one of its own if a field selects the route, because
     /// another request for the same URI may take another route.
     pub(crate) fn space_of(&self, route: &SiteRoute) -> Space {
-        let Some(field) = &route.field else { return self.space };
-        let mut hasher = DefaultHasher::new();
-        (self.space.0, field.to_string()).hash(&mut hasher);
-        space(&hasher)
+        space_of(route, self.space)
     }
+}
+
+fn space_of(route: &SiteRoute, of_site: Space) -> Space {
+    let Some(field) = &route.field else { return of_site };
+    let mut hasher = DefaultHasher::new();
+    (of_site.0, field.to_string()).hash(&mut hasher);
+    space(&hasher)
 }
 
 /// Returns the space for what was hashed: not that of forward proxies.
