@@ -10,8 +10,8 @@ use std::time::Duration;
 use divan::Bencher;
 use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
-    Environment, Mail, NameResolver, NoLog, PasswordVerifier, ReclaimAtOnce, Service, Sites,
-    Settings, Worker,
+    Environment, Mail, NameResolver, NoLog, PasswordVerifier, ReclaimAtOnce, Service, Settings,
+    Sites, Worker,
 };
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{App, Arena, Driven, Event, Reactor, SocketId, Token};
@@ -66,7 +66,8 @@ impl Bench {
         let mut proxy = network.reactor(host(PROXY), Faults::NONE);
         let mut outside = network.reactor(host(ORIGIN), Faults::NONE);
         let mut settings = Settings::forward("bench");
-        settings.service = Service::reverse(Sites::of_origin(format!("http://{ORIGIN}").parse().expect("a URL")));
+        settings.service =
+            Service::reverse(Sites::of_origin(format!("http://{ORIGIN}").parse().expect("a URL")));
         let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
             verifier: Box::new(Nobody),

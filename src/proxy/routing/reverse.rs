@@ -39,11 +39,10 @@ pub(super) fn to_site(
     let names = Names::of(request, &behind);
     let site = sites.find(&names.host);
     let site = site.ok_or(ExchangeError::NotSupported(NotSupported::UnknownSite))?;
-    let path = path_of(request);
     check_client(site, request, &behind)?;
-    let route = site.routes.find(path, request);
+    let route = site.routes.find(|| path_of(request), request);
     let route = route.ok_or(ExchangeError::NotSupported(NotSupported::NoRoute))?;
-    if depends_on_path(site, route) && auth::climbs(path) {
+    if depends_on_path(site, route) && auth::climbs(path_of(request)) {
         return Err(ExchangeError::NotSupported(NotSupported::DotSegments));
     }
     let known = names.public.as_deref().or(names.asked.as_deref());
@@ -107,7 +106,7 @@ fn check_client(
     behind: &Behind<'_>,
 ) -> Result<(), ExchangeError> {
     let client = behind.client.to_canonical();
-    match site.routes.permitted(path_of(request), request) {
+    match site.routes.permitted(|| path_of(request), request) {
         Permitted::All => Ok(()),
         Permitted::Only(ranges) if ranges.iter().any(|range| range.contains(client)) => Ok(()),
         Permitted::Only(_) => Err(ExchangeError::ClientDenied(client)),

@@ -223,8 +223,7 @@ impl Route {
 
     /// Returns the scheme of the target URI; `Http` for CONNECT.
     pub(crate) fn scheme(&self) -> Scheme {
-        let name = self.uri[..self.authority.start].trim_end_matches("://");
-        Scheme::named(name).unwrap_or(Scheme::Http)
+        if self.uri.starts_with("https://") { Scheme::Https } else { Scheme::Http }
     }
 
     /// Returns host and port of the target URI.

@@ -92,12 +92,17 @@ impl SiteRoutes {
         matches!(&self.list[..], [only] if only.path.prefix() == Some(""))
     }
 
-    /// Returns the route of a request for `path`, without the query.
-    pub(crate) fn find(&self, path: &str, request: &RequestHead) -> Option<&Arc<SiteRoute>> {
+    /// Returns the route of a request for a `path`, without the query, which is asked for only if it
+    /// matters.
+    pub(crate) fn find<'a>(
+        &self,
+        path: impl FnOnce() -> &'a str,
+        request: &RequestHead,
+    ) -> Option<&Arc<SiteRoute>> {
         if self.is_uniform() {
             return self.list.first().filter(|route| route.takes(request));
         }
-        let path = normalized(path);
+        let path = normalized(path());
         let first =
             |list: &Vec<usize>| list.iter().copied().find(|&at| self.list[at].takes(request));
         let exact = || {
@@ -118,11 +123,16 @@ impl SiteRoutes {
         self.list.get(at)
     }
 
-    /// Returns the clients that may send `request` for `path`, in whatever way an origin reads the path.
-    pub(crate) fn permitted(&self, path: &str, request: &RequestHead) -> Permitted<'_> {
+    /// Returns the clients that may send `request` for a `path`, in whatever way an origin reads the path.
+    pub(crate) fn permitted<'a>(
+        &self,
+        path: impl FnOnce() -> &'a str,
+        request: &RequestHead,
+    ) -> Permitted<'_> {
         if self.locks.is_empty() {
             return Permitted::All;
         }
+        let path = path();
         let taking = |lock: &&Lock| self.list[lock.route].takes(request);
         let locks: Vec<&Lock> = self.locks.iter().filter(taking).collect();
         let matched = |locks: &[&Lock]| {
