@@ -1,5 +1,6 @@
 //! All options, and the settings of a proxy made from them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,8 +12,8 @@ use crate::auth::Side;
 use crate::cache::{FreshnessRule, KeyRules, RequestRules};
 use crate::http::hop::Protocol;
 use crate::proxy::{
-    ClientLimits, Eviction, Limits, ListenerKind, ListenerSettings, LogFormat, OriginPlace,
-    Service, ServiceId, Settings, Sites,
+    AuthRules, ClientLimits, Eviction, Limits, ListenerKind, ListenerSettings, LogFormat,
+    OriginPlace, Service, ServiceId, Settings, Sites,
 };
 use crate::reactor::{NameSource, NameSources};
 use crate::tls::ServerTls;
@@ -359,8 +360,28 @@ impl Options {
         auth: &AuthOptions,
     ) -> Result<Service, String> {
         let side = if sites.is_some() { Side::Origin } else { Side::Proxy };
+        let site_auth = if sites.is_some() { self.site_auth(auth)? } else { BTreeMap::new() };
         let limits = ClientLimits::default();
-        Ok(Service { sites, clients: clients.to_vec(), auth: auth.rules(side)?, limits })
+        let (clients, auth) = (clients.to_vec(), auth.rules(side)?);
+        Ok(Service { sites, clients, auth, site_auth, limits })
+    }
+
+    /// Returns the rules of sites that have users of their own, beside those of a listener.
+    fn site_auth(&self, listener: &AuthOptions) -> Result<BTreeMap<usize, AuthRules>, String> {
+        let mut all = BTreeMap::new();
+        for (site, own) in self.reverse.protected()? {
+            let mut auth = listener.clone();
+            let without = auth.protect.iter_mut().filter(|protect| protect.files.is_empty());
+            without.for_each(|protect| protect.files.clone_from(&listener.files));
+            // Users of a route for all paths take the place of those of the listener.
+            if own.iter().any(|protect| protect.path.is_everything()) {
+                auth.files.clear();
+            }
+            auth.protect.retain(|other| !own.iter().any(|own| own.path.is_alike(&other.path)));
+            auth.protect.extend(own);
+            all.extend(auth.rules(Side::Origin)?.map(|rules| (site, rules)));
+        }
+        Ok(all)
     }
 
     /// Returns the services of listeners that have one of their own.

@@ -12,7 +12,7 @@ use crate::proxy::auth::{Authentication, Secrets};
 use crate::proxy::observe::access_log::AccessLog;
 use crate::proxy::observe::counters::Counters;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
-use crate::proxy::observe::listener::{ListenerInfo, ListenerSettings, ServiceId};
+use crate::proxy::observe::listener::{AuthScope, ListenerInfo, ListenerSettings};
 use crate::proxy::origin::Origins;
 use crate::proxy::origin::groups::Groups;
 use crate::proxy::origin::pool::Pool;
@@ -21,6 +21,7 @@ use crate::proxy::routing::interface_cache::InterfaceCache;
 use crate::proxy::routing::origin_key::OriginKey;
 use crate::proxy::routing::route::Route;
 use crate::proxy::settings::Settings;
+use crate::proxy::settings::auth::AuthRules;
 use crate::proxy::settings::limits::Limits;
 use crate::proxy::transfer::body::{Body, State};
 use crate::proxy::transfer::buffer_pool::BufferPool;
@@ -69,8 +70,8 @@ pub(crate) struct Shared {
     pub(super) origins: Origins,
     /// Origins whose last response was in HTTP/1.0 (RFC 9112 §6.1).
     pub(super) old_origins: Remembered<OriginKey>,
-    /// Authentication of the services that have users.
-    pub(super) authentications: BTreeMap<ServiceId, Authentication>,
+    /// Authentication of the services and sites that have users.
+    pub(super) authentications: BTreeMap<AuthScope, Authentication>,
     secrets: Secrets,
     pub(super) verifier: Box<dyn PasswordVerifier>,
     reclaimer: Box<dyn Reclaimer>,
@@ -190,17 +191,16 @@ impl Shared {
 
     fn reload_authentication(&mut self, settings: &Settings, reactor: &mut Reactor<Mail>) {
         let mut before = std::mem::take(&mut self.authentications);
-        for (id, service) in settings.all_services() {
-            let Some(rules) = service.auth.clone() else { continue };
-            let authentication = match before.remove(&id) {
+        for (scope, rules) in rules_of(settings) {
+            let authentication = match before.remove(&scope) {
                 Some(mut authentication) => {
-                    let replaced = authentication.reload(rules, &mut self.secrets);
+                    let replaced = authentication.reload(rules.clone(), &mut self.secrets);
                     self.reclaimer.reclaim(Box::new(replaced));
                     authentication
                 }
-                None => Authentication::new(rules, &mut self.secrets),
+                None => Authentication::new(rules.clone(), &mut self.secrets),
             };
-            self.authentications.insert(id, authentication);
+            self.authentications.insert(scope, authentication);
         }
         for (_, authentication) in before {
             authentication.disable(reactor);
@@ -208,11 +208,9 @@ impl Shared {
         }
     }
 
-    /// Stops waiting for a verification on behalf of `client`, of a service.
-    pub(super) fn leave_verification(&mut self, service: ServiceId, id: &VerifyId, client: Token) {
-        if let Some(authentication) = self.authentications.get_mut(&service) {
-            authentication.leave(id, client);
-        }
+    /// Stops waiting for a verification on behalf of `client`.
+    pub(super) fn leave_verification(&mut self, id: &VerifyId, client: Token) {
+        self.authentications.values_mut().for_each(|one| one.leave(id, client));
     }
 
     /// Returns the listener at an address; one of the settings as a whole if there is none.
@@ -321,14 +319,20 @@ impl Shared {
     }
 }
 
-/// Returns the authentication of each service that has users.
+/// Returns the authentication of each service and site that has users.
 fn authentications(
     settings: &Settings,
     secrets: &mut Secrets,
-) -> BTreeMap<ServiceId, Authentication> {
-    let with_users =
-        settings.all_services().filter_map(|(id, service)| Some((id, service.auth.clone()?)));
-    with_users.map(|(id, rules)| (id, Authentication::new(rules, secrets))).collect()
+) -> BTreeMap<AuthScope, Authentication> {
+    let all = rules_of(settings);
+    all.map(|(scope, rules)| (scope, Authentication::new(rules.clone(), secrets))).collect()
+}
+
+/// Returns the authentication rules of each service, and of each site that has users of its own.
+fn rules_of(settings: &Settings) -> impl Iterator<Item = (AuthScope, &AuthRules)> {
+    settings.all_services().flat_map(|(service, of)| {
+        of.all_auth().map(move |(site, rules)| (AuthScope { service, site }, rules))
+    })
 }
 
 /// Returns the bound on clients.

@@ -160,7 +160,7 @@ impl Tunnel {
         let settings = &shared.settings;
         let Some(request) = &self.record.request else { return Ok(()) };
         let service = self.record.listener.service();
-        if let Some(authentication) = shared.authentications.get(&service) {
+        if let Some(authentication) = shared.authentications.get(&self.record.auth_scope()) {
             authentication.check_user(self.record.user.as_deref(), path_of(request))?;
         }
         let client = self.record.client.ip();

@@ -291,6 +291,47 @@ class Reverse(Case):
         self.assertIn("421 Misdirected Request", unknown)
         self.assertIn("serves no site of that host", unknown)
 
+    def test_sites_have_users_of_their_own(self):
+        origin, folder = self.start_origin(Echo), self.folder()
+        config = folder / "t.toml"
+        for name in ("all", "staff"):
+            (folder / name).write_text(f"{name}:{digest(name)}\n")
+        config.write_text(f"""
+            listen = '127.0.0.1:0'
+            users = '{folder}/all'
+            [[site]]
+            hosts = 'www.example'
+            to = '{origin.url}'
+            [[site.route]]
+            path = '/admin'
+            to = '{origin.url}'
+            users = '{folder}/staff'
+            realm = 'the staff'
+            [[site]]
+            hosts = 'public.example'
+            to = '{origin.url}'
+            """)
+        proxy = self.start_proxy("--config", str(config), listen=None)
+
+        def status(host, path, user=None):
+            login = ["--digest", "-u", f"{user}:{user}"] if user else []
+            return self.output("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", *login,
+                               "--connect-to", f"::127.0.0.1:{proxy.port}", f"http://{host}{path}")
+
+        for host, path, user, expected in (
+            ("www.example", "/", None, "401"), ("www.example", "/", "all", "200"),
+            ("www.example", "/", "staff", "401"), ("www.example", "/admin", "all", "401"),
+            ("www.example", "/admin/x", "staff", "200"), ("www.example", "/%61dmin", "all", "401"),
+            ("public.example", "/admin", "all", "200"), ("public.example", "/admin", "staff", "401"),
+        ):
+            self.assertEqual(status(host, path, user), expected, (host, path, user))
+
+
+def digest(name):
+    """Returns the rest of a line for Digest: realm and HA1."""
+    realm = "the staff" if name == "staff" else "tidegate"
+    return f"{realm}:" + hashlib.md5(f"{name}:{realm}:{name}".encode()).hexdigest()
+
 
 if __name__ == "__main__":
     unittest.main()

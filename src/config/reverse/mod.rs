@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::proxy::{PathPattern, Site, SiteRoute, Sites};
 
 use super::member::MemberOption;
+use super::protect::Protect;
 use groups::Groups;
 use origin::OriginSection;
 use route::RouteSection;
@@ -103,6 +104,19 @@ impl ReverseOptions {
             Some(name) => Err(format!("the origin '{name}' is used by no route")),
             None => Ok(Some(sites)),
         }
+    }
+
+    /// Returns the paths that need users of their own, by the number of the site.
+    ///
+    /// # Errors
+    /// A message that names the site and the route.
+    pub(super) fn protected(&self) -> Result<Vec<(usize, Vec<Protect>)>, String> {
+        let first = usize::from(!self.to.is_empty() || !self.routes.is_empty());
+        let sites = self.sites.iter().enumerate();
+        let sites = sites.map(|(at, site)| Ok((first + at, site.protected()?)));
+        let mut sites = sites.collect::<Result<Vec<_>, String>>()?;
+        sites.retain(|(_, protects)| !protects.is_empty());
+        Ok(sites)
     }
 
     /// Checks the sites of the file.

@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::Cidr;
+use crate::auth::Realm;
 use crate::cache::KeyRules;
+use crate::config::protect::Protect;
+use crate::config::schemes::Schemes;
 use crate::config::section::{Key, many, one};
 use crate::config::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 use crate::http::list;
@@ -32,6 +35,10 @@ pub struct RouteSection {
     host: Option<HostPolicy>,
     clients: Vec<Cidr>,
     policy: RoutePolicy,
+    /// Users of the paths of the route.
+    users: Vec<String>,
+    realm: Option<Realm>,
+    schemes: Option<Schemes>,
     /// Statuses and files of error pages, as they were written.
     error_pages: Vec<String>,
 }
@@ -40,6 +47,38 @@ impl RouteSection {
     /// Returns the route from a path to a URL or a group.
     pub(super) fn to(path: PathPattern, to: &str) -> Self {
         Self { path: Some(path), to: Some(to.to_owned()), ..Self::default() }
+    }
+
+    /// Returns the paths that need a user of the route's own; `None` if it has none.
+    ///
+    /// # Errors
+    /// A message that names the route, if its requests cannot be told by a path.
+    pub(super) fn protect(&self) -> Result<Option<Protect>, String> {
+        if self.users.is_empty() {
+            return match self.realm.is_some() || self.schemes.is_some() {
+                true => {
+                    Err(format!("the route '{}': realm and auth need users", self.shown_path()))
+                }
+                false => Ok(None),
+            };
+        }
+        let path = self.shown_path();
+        if !self.methods.is_empty()
+            || self.field.is_some()
+            || !path.starts_with('/')
+            || path.contains('*')
+        {
+            return Err(format!(
+                "the route '{path}': users are for a prefix of paths, without methods, header, '=' and \
+                 '*'"
+            ));
+        }
+        Ok(Some(Protect {
+            path: path.parse()?,
+            realm: self.realm.clone(),
+            files: self.users.clone(),
+            schemes: self.schemes,
+        }))
     }
 
     /// Returns the key rules of the route, which take the place of all of the process.
@@ -259,6 +298,35 @@ pub const ROUTE: &[Key<RouteSection>] = &[
          [default: none]",
         |o, text| add_bandwidth(&mut o.policy.limits, text),
         |o| bandwidth(&o.policy.limits),
+    ),
+    many(
+        "users",
+        "FILE",
+        "Files of users who may request the paths of the route, in place of those of the listener \
+         [default: as the listener]",
+        |o, text| match text {
+            "" => Err("expected a file".to_owned()),
+            file => {
+                o.users.push(file.to_owned());
+                Ok(())
+            }
+        },
+        |o| o.users.clone(),
+    ),
+    one(
+        "auth",
+        "SCHEMES",
+        "Schemes to offer to users of the route: basic, digest or both [default: as the option of this \
+         name]",
+        |o, text| text.parse().map(|schemes| o.schemes = Some(schemes)),
+        |o| texts(o.schemes.as_slice()),
+    ),
+    one(
+        "realm",
+        "NAME",
+        "Realm that users of the route are shown [default: as the option of this name]",
+        |o, text| text.parse().map(|realm| o.realm = Some(realm)),
+        |o| texts(o.realm.as_slice()),
     ),
     many(
         "set-request",

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::config::protect::Protect;
 use crate::config::section::{Key, lines, many};
 use crate::proxy::{HostPattern, Site};
 
@@ -35,6 +36,16 @@ impl SiteSection {
 }
 
 impl SiteSection {
+    /// Returns the paths of the site that need users of their own.
+    ///
+    /// # Errors
+    /// A message that names the site and the route.
+    pub(in crate::config) fn protected(&self) -> Result<Vec<Protect>, String> {
+        let routes = self.routes.iter().chain([&self.rest]);
+        let protects = routes.filter_map(|route| route.protect().transpose());
+        protects.collect::<Result<_, _>>().map_err(|why| format!("the site {self}: {why}"))
+    }
+
     /// Returns the lines of the site in a file, and the tables of its routes.
     pub(in crate::config) fn lines(&self) -> String {
         let mut out = lines(SITE, self) + &lines(ROUTE, &self.rest);

@@ -7,6 +7,7 @@ use crate::http::{Method, Version};
 use crate::proxy::auth::{AuthOutcome, path_of};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::trace_event::TraceEvent;
+use crate::proxy::routing;
 use crate::proxy::timers::ClientTimer;
 
 use super::connection::Connection;
@@ -28,15 +29,17 @@ pub(super) fn auth(
     }
     match auth {
         Auth::Check => {}
-        Auth::Verifying(id) => {
-            cx.shared.leave_verification(connection.listener.service(), &id, connection.token);
-        }
+        Auth::Verifying(id) => cx.shared.leave_verification(&id, connection.token),
         Auth::Delayed(_) => return Next::Park(State::Auth(auth)),
     }
     let peer = connection.address.ip();
     let (shared, service) = (&mut *cx.shared, connection.listener.service());
+    // The request is routed next, under the same settings: to the same site.
+    exchange.record.auth_site =
+        routing::auth_site(&exchange.request, &exchange.record, &shared.settings);
+    let scope = exchange.record.auth_scope();
     let admitted = shared.settings.service(service).admits(peer);
-    let Some(authentication) = shared.authentications.get_mut(&service).filter(|_| admitted) else {
+    let Some(authentication) = shared.authentications.get_mut(&scope).filter(|_| admitted) else {
         connection.timers.stop(ClientTimer::Auth);
         return Next::Go(State::Route);
     };

@@ -175,7 +175,7 @@ impl State {
     pub(super) fn release(self, client: &Connection, cx: &mut ClientCx<'_>) {
         match self {
             Self::Auth(Auth::Verifying(id)) => {
-                cx.shared.leave_verification(client.listener.service(), &id, client.token);
+                cx.shared.leave_verification(&id, client.token);
             }
             Self::Resolve(mut connecting) | Self::Connect(mut connecting) => {
                 connecting.dial.cancel(cx.reactor, &mut cx.shared.origins);

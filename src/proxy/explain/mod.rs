@@ -126,18 +126,17 @@ impl Explainer {
     fn ask(&mut self, owner: Token, now: Now, shared: &mut Shared) -> Result<(), ExchangeError> {
         let settings = Arc::clone(&shared.settings);
         let request = Arc::new(self.read(shared)?);
+        self.record.auth_site = routing::auth_site(&request, &self.record, &settings);
         if let Some(user) = &self.question.user {
             if let Some(authentication) = shared
                 .authentications
-                .get(&self.record.listener.service())
+                .get(&self.record.auth_scope())
                 .filter(|authentication| !authentication.knows(user, path_of(&request)))
             {
                 return Err(ExchangeError::NoSuchUser(authentication.side()));
             }
             self.record.add(TraceEvent::Recognized(user.as_str().into()));
-        } else if let Some(authentication) =
-            shared.authentications.get(&self.record.listener.service())
-        {
+        } else if let Some(authentication) = shared.authentications.get(&self.record.auth_scope()) {
             authentication.check_user(None, path_of(&request))?;
         }
         let route = match routing::route(

@@ -10,7 +10,7 @@ use crate::proxy::error::ExchangeError;
 use crate::time::Now;
 use crate::tls::{Facts, PeerCertificate};
 
-use super::listener::ListenerInfo;
+use super::listener::{AuthScope, ListenerInfo};
 use super::log_format::LogFormat;
 use super::outcome::{Forwarded, Outcome};
 use super::peer::Peer;
@@ -32,6 +32,8 @@ pub(crate) struct ExchangeRecord {
     pub(crate) tls: Option<Arc<Facts>>,
     /// True if the client speaks TLS with a trusted proxy in front, as its PROXY header states.
     pub(crate) tls_in_front: bool,
+    /// Number of the site, if that has users of its own.
+    pub(crate) auth_site: Option<usize>,
     /// The authenticated user.
     pub(crate) user: Option<Arc<str>>,
     /// The request head, once it is complete.
@@ -74,6 +76,7 @@ impl ExchangeRecord {
             listener,
             tls: None,
             tls_in_front: false,
+            auth_site: None,
             user: None,
             request: None,
             unread: None,
@@ -144,6 +147,11 @@ impl ExchangeRecord {
     /// Returns the verified certificate of the client.
     pub(crate) fn client_certificate(&self) -> Option<&PeerCertificate> {
         self.tls.as_ref()?.certificate.as_ref()
+    }
+
+    /// Returns the users that the request is authenticated among.
+    pub(crate) const fn auth_scope(&self) -> AuthScope {
+        AuthScope { service: self.listener.service(), site: self.auth_site }
     }
 
     /// Returns the peer that has sent the request.

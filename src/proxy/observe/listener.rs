@@ -23,6 +23,15 @@ pub enum ListenerKind {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ServiceId(pub usize);
 
+/// The users that a request is authenticated among: those of a service, or those of a site of the service
+/// that has some of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct AuthScope {
+    pub(crate) service: ServiceId,
+    /// Number of the site.
+    pub(crate) site: Option<usize>,
+}
+
 /// What a listener speaks and serves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListenerSettings {

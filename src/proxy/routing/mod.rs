@@ -51,6 +51,15 @@ pub(super) fn route(
     }
 }
 
+/// Returns the number of the site of a request, if the site has users of its own.
+pub(super) fn auth_site(
+    request: &RequestHead,
+    record: &ExchangeRecord,
+    settings: &Settings,
+) -> Option<usize> {
+    reverse::auth_site(request, record, settings)
+}
+
 /// Returns true if `Max-Forwards` ends the request here (RFC 9110 §7.6.2).
 fn has_arrived(request: &RequestHead) -> bool {
     let limited = matches!(request.method(), Method::Options | Method::Trace);

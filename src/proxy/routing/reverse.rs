@@ -70,7 +70,7 @@ pub(super) fn to_site(
         to: Destination::Site(SiteRef {
             route: Arc::clone(route),
             spaces: Arc::clone(&site.spaces),
-            has_users: service.auth.is_some(),
+            has_users: service.auth_of(record.auth_site).is_some(),
         }),
         host_field,
         asked: names.asked.filter(|_| names.public.is_some()),
@@ -78,6 +78,20 @@ pub(super) fn to_site(
         authority: span,
         space: site.space_of(route),
     }))
+}
+
+/// Returns the number of the site of a request, if the site has users of its own.
+pub(super) fn auth_site(
+    request: &RequestHead,
+    record: &ExchangeRecord,
+    settings: &Settings,
+) -> Option<usize> {
+    let service = settings.service(record.listener.service());
+    if service.site_auth.is_empty() {
+        return None;
+    }
+    let behind = Behind::of(record.peer(), request.fields(), settings, true);
+    service.auth_site(&Names::of(request, &behind).host)
 }
 
 /// Refuses targets that a reverse proxy does not serve.

@@ -229,7 +229,8 @@ impl Settings {
 
     /// Returns true if authentication depends on the path.
     pub(super) fn protects_paths(&self) -> bool {
-        let rules = self.all_services().filter_map(|(_, service)| service.auth.as_ref());
+        let rules = self.all_services().flat_map(|(_, service)| service.all_auth());
+        let rules = rules.map(|(_, rules)| rules);
         rules.flat_map(|rules| &rules.spaces).any(|space| !space.path.is_everything())
     }
 

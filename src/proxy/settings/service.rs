@@ -1,5 +1,6 @@
 //! Services: what a listener serves, and to whom.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ pub struct Service {
     pub clients: Vec<Cidr>,
     /// Authentication rules; without, no client has to authenticate.
     pub auth: Option<AuthRules>,
+    /// Authentication rules of sites that have users of their own, by the number of the site, in place of
+    /// `auth`.
+    pub site_auth: BTreeMap<usize, AuthRules>,
     /// Limits of clients by time, beside those of the process.
     pub limits: ClientLimits,
 }
@@ -27,6 +31,25 @@ impl Service {
     #[must_use]
     pub fn reverse(sites: Sites) -> Self {
         Self { sites: Some(Arc::new(sites)), ..Self::default() }
+    }
+
+    /// Returns the authentication rules for a site with users of its own, or for all others.
+    pub(crate) fn auth_of(&self, site: Option<usize>) -> Option<&AuthRules> {
+        site.and_then(|site| self.site_auth.get(&site)).or(self.auth.as_ref())
+    }
+
+    /// Returns the number of the site of `host` if the site has users of its own.
+    pub(crate) fn auth_site(&self, host: &str) -> Option<usize> {
+        if self.site_auth.is_empty() {
+            return None;
+        }
+        self.sites.as_ref()?.number_of(host).filter(|site| self.site_auth.contains_key(site))
+    }
+
+    /// Returns all authentication rules, with the number of the site that they are for.
+    pub(crate) fn all_auth(&self) -> impl Iterator<Item = (Option<usize>, &AuthRules)> {
+        let of_all = self.auth.iter().map(|rules| (None, rules));
+        of_all.chain(self.site_auth.iter().map(|(site, rules)| (Some(*site), rules)))
     }
 
     /// Returns true if the service is that of a reverse proxy.

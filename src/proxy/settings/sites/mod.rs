@@ -152,8 +152,13 @@ impl Sites {
     /// decides.
     #[must_use]
     pub fn find(&self, host: &str) -> Option<&Site> {
-        let at = self.by_name(host.strip_suffix('.').unwrap_or(host)).or(self.default)?;
-        self.list.get(at)
+        self.list.get(self.number_of(host)?)
+    }
+
+    /// Returns the number of the site of `host` in the list of all sites.
+    #[must_use]
+    pub fn number_of(&self, host: &str) -> Option<usize> {
+        self.by_name(host.strip_suffix('.').unwrap_or(host)).or(self.default)
     }
 
     fn by_name(&self, host: &str) -> Option<usize> {
