@@ -11,6 +11,7 @@ use crate::reactor::LocalOptions;
 
 use super::auth::AuthOptions;
 use super::section::{Key, many, one};
+use super::table::value::{on_or_off, push, switch, texts};
 use super::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 
 /// A listener in the file.
@@ -111,18 +112,6 @@ impl fmt::Display for ListenPlace {
     }
 }
 
-fn switch(text: &str) -> Result<bool, String> {
-    match text {
-        "on" | "true" => Ok(true),
-        "off" | "false" => Ok(false),
-        _ => Err(format!("'{text}' is neither on nor off")),
-    }
-}
-
-fn on_or_off(on: bool) -> Vec<String> {
-    vec![if on { "on" } else { "off" }.to_owned()]
-}
-
 /// Keys of `[[listener]]`.
 pub const LISTENER: &[Key<ListenerSection>] = &[
     many(
@@ -131,7 +120,7 @@ pub const LISTENER: &[Key<ListenerSection>] = &[
         "Places to listen at: an address, or a socket in the file system, which may be followed by \
          ' mode=660' for its permissions [default mode: 600]",
         |o, text| text.parse().map(|place| o.places.push(place)),
-        |o| o.places.iter().map(ToString::to_string).collect(),
+        |o| texts(&o.places),
     ),
     one(
         "tls",
@@ -163,11 +152,8 @@ pub const LISTENER: &[Key<ListenerSection>] = &[
         "CIDR",
         "Clients that may use the listener, besides this machine [default: none; for a reverse proxy, \
          all]",
-        |o, text| {
-            o.clients.push(text.parse().map_err(|_| format!("'{text}' is not a CIDR or address"))?);
-            Ok(())
-        },
-        |o| o.clients.iter().map(ToString::to_string).collect(),
+        |o, text| push(&mut o.clients, text, "a CIDR or address"),
+        |o| texts(&o.clients),
     ),
     many(
         "users",
@@ -188,7 +174,7 @@ pub const LISTENER: &[Key<ListenerSection>] = &[
         "Schemes to offer to users of the listener: basic, digest or both [default: all that the files \
          support]",
         |o, text| text.parse().map(|schemes| o.auth.schemes = Some(schemes)),
-        |o| o.auth.schemes.iter().map(ToString::to_string).collect(),
+        |o| texts(o.auth.schemes.as_slice()),
     ),
     one(
         "realm",

@@ -9,6 +9,7 @@ use crate::cache::KeyRules;
 use crate::config::protect::Protect;
 use crate::config::schemes::Schemes;
 use crate::config::section::{Key, many, one};
+use crate::config::table::value::{on_or_off, push, switch, texts};
 use crate::config::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 use crate::http::list;
 use crate::proxy::{
@@ -184,22 +185,6 @@ fn cache_mode(text: &str) -> Result<CacheMode, String> {
     }
 }
 
-fn switch(text: &str) -> Result<bool, String> {
-    match text {
-        "on" | "true" => Ok(true),
-        "off" | "false" => Ok(false),
-        _ => Err(format!("'{text}' is neither on nor off")),
-    }
-}
-
-fn texts<T: ToString>(list: &[T]) -> Vec<String> {
-    list.iter().map(ToString::to_string).collect()
-}
-
-fn on_or_off(on: bool) -> Vec<String> {
-    vec![if on { "on" } else { "off" }.to_owned()]
-}
-
 /// Keys of `[[site.route]]`.
 pub const ROUTE: &[Key<RouteSection>] = &[
     one(
@@ -277,10 +262,7 @@ pub const ROUTE: &[Key<RouteSection>] = &[
         "CIDR",
         "Clients that may use the route, of an exact path also the paths below it [default: all that may \
          use the listener]",
-        |o, text| {
-            o.clients.push(text.parse().map_err(|_| format!("'{text}' is not a CIDR or address"))?);
-            Ok(())
-        },
+        |o, text| push(&mut o.clients, text, "a CIDR or address"),
         |o| texts(&o.clients),
     ),
     many(

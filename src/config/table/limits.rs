@@ -1,9 +1,9 @@
 //! Options for limits of clients, memory and times. The file has further limits, in a table.
 
+use crate::config::options::Options;
 use crate::units::Unit;
 
 use super::spec::{OptionSpec, one};
-use super::value::limit;
 
 pub(super) const LIMITS: &[OptionSpec] = &[
     one(
@@ -56,3 +56,8 @@ pub(super) const LIMITS: &[OptionSpec] = &[
         |o| vec![o.limits.drain_timeout.write()],
     ),
 ];
+
+fn limit(options: &mut Options, name: &str, text: &str) -> Result<(), String> {
+    let set = options.limits.set(name, text);
+    set.map_err(|expected| format!("'{text}' is not {}", expected.unwrap_or_default()))
+}

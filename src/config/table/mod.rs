@@ -13,7 +13,7 @@ mod process;
 mod spec;
 mod throttle;
 mod tls;
-mod value;
+pub(super) mod value;
 
 pub use spec::OptionSpec;
 

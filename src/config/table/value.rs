@@ -2,10 +2,9 @@
 
 use std::str::FromStr;
 
-use crate::config::options::Options;
 use crate::units::Unit;
 
-pub(super) fn push<T: FromStr>(
+pub(in crate::config) fn push<T: FromStr>(
     list: &mut Vec<T>,
     text: &str,
     expected: &str,
@@ -22,17 +21,12 @@ pub(super) fn named(name: &mut Option<String>, text: &str, expected: &str) -> Re
     Ok(())
 }
 
-pub(super) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
+pub(in crate::config) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
 }
 
 pub(super) fn unit<T: Unit>(text: &str) -> Result<T, String> {
     T::read(text).ok_or_else(|| format!("'{text}' is not {}", T::EXPECTED))
-}
-
-pub(super) fn limit(options: &mut Options, name: &str, text: &str) -> Result<(), String> {
-    let set = options.limits.set(name, text);
-    set.map_err(|expected| format!("'{text}' is not {}", expected.unwrap_or_default()))
 }
 
 /// Parses one of two words; the second one means true.
@@ -46,7 +40,7 @@ pub(super) fn one_of(words: [&str; 2], second: bool) -> Vec<String> {
     vec![words[usize::from(second)].to_owned()]
 }
 
-pub(super) fn switch(text: &str) -> Result<bool, String> {
+pub(in crate::config) fn switch(text: &str) -> Result<bool, String> {
     match text {
         "on" | "true" => Ok(true),
         "off" | "false" => Ok(false),
@@ -54,6 +48,6 @@ pub(super) fn switch(text: &str) -> Result<bool, String> {
     }
 }
 
-pub(super) fn on_or_off(on: bool) -> Vec<String> {
+pub(in crate::config) fn on_or_off(on: bool) -> Vec<String> {
     one_of(["off", "on"], on)
 }
