@@ -84,6 +84,16 @@ impl Tier {
         }
     }
 
+    /// Counts the requests of an endpoint anew, and returns true, if its standing changes in nothing
+    /// else: then its place is the same.
+    pub(super) fn recount(&mut self, old: Standing, new: Standing) -> bool {
+        let is_same_place = Standing { in_flight: new.in_flight, ..old } == new;
+        if is_same_place {
+            self.in_flight = self.in_flight - u64::from(old.in_flight) + u64::from(new.in_flight);
+        }
+        is_same_place
+    }
+
     /// Moves a free endpoint, which was selected at its turn, to its next turn.
     pub(super) fn advance(&mut self, index: usize, standing: Standing, turn: &mut Turn) {
         count(2 * LOOK_UP);

@@ -45,11 +45,14 @@ impl<W: Copy + Ord> Group<W> {
     /// Moves an endpoint to the place that its state gives it.
     pub(super) fn place(&mut self, index: usize) {
         let standing = self.standing(&self.endpoints[index]);
-        if standing == self.endpoints[index].standing {
+        let tier = self.tier_of(self.endpoints[index].member);
+        if let (Some(old), Some(new)) = (self.endpoints[index].standing, standing)
+            && self.tiers[tier].recount(old, new)
+        {
+            self.endpoints[index].standing = standing;
             return;
         }
         self.displace(index);
-        let tier = self.tier_of(self.endpoints[index].member);
         let endpoint = &mut self.endpoints[index];
         endpoint.standing = standing;
         if let Some(standing) = standing {
