@@ -9,6 +9,7 @@ use crate::proxy::observe::listener::ListenerKind;
 use crate::proxy::observe::reason::Reason;
 use crate::proxy::timers::ClientTimer;
 use crate::proxy_protocol::{Header, Parsed, parse};
+use crate::throttle::BanAction;
 use crate::tls::ServerLayer;
 
 use super::connection::Connection;
@@ -33,6 +34,11 @@ pub(super) fn introduce(
             Ok(Parsed::Header { header, length }) => {
                 connection.input.consume(length);
                 believe(header, connection);
+                let ban = cx.shared.throttling.ban_of(connection.address.ip(), cx.now());
+                if let Some((BanAction::Drop, _)) = ban {
+                    cx.shared.counters.client_bans.connections += 1;
+                    return Flow::Gone;
+                }
                 return begin(introduce, connection, cx);
             }
             Err(error) => {

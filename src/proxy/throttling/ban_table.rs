@@ -74,7 +74,8 @@ impl BanTable {
                 ban.network, ban.action
             ));
         });
-        if self.nft != settings.bans.nft {
+        // The kernel's sets depend on the networks that are never banned, too.
+        if self.nft.is_some() || settings.bans.nft.is_some() {
             self.nft.clone_from(&settings.bans.nft);
             (self.has_changed, self.has_news) = (true, true);
         }
@@ -199,7 +200,10 @@ impl BanTable {
     }
 
     fn saved(&self, now: Now) -> SavedBans {
-        let drops = || self.bans.list(now).into_iter().filter(|ban| ban.action == BanAction::Drop);
+        // The kernel knows no exceptions: this proxy alone enforces bans around exempt addresses.
+        let is_for_kernel =
+            |ban: &Entry| ban.action == BanAction::Drop && !self.bans.exempts_in(&ban.network);
+        let drops = || self.bans.list(now).into_iter().filter(is_for_kernel);
         SavedBans {
             text: self.bans.to_text(),
             nft: self.nft.as_ref().map(|sets| sets.script(&drops().collect::<Vec<_>>())),

@@ -24,6 +24,12 @@ impl Exempt {
         self.0.iter().any(|network| network.contains(address))
     }
 
+    /// Returns true if some addresses of `network` are never banned.
+    pub(super) fn is_in(&self, network: &Cidr) -> bool {
+        count(self.0.len());
+        self.0.iter().any(|exempt| network.covers(exempt) || exempt.covers(network))
+    }
+
     /// Returns the network that contains all of `network`, if no address of it is ever banned.
     pub(super) fn covering(&self, network: &Cidr) -> Option<&Cidr> {
         count(self.0.len());

@@ -191,6 +191,12 @@ impl Bans {
         held.collect()
     }
 
+    /// Returns true if some addresses of `network` are never banned.
+    #[must_use]
+    pub fn exempts_in(&self, network: &Cidr) -> bool {
+        self.exempt.is_in(network)
+    }
+
     /// Returns the bans in force, in the order of networks and actions.
     #[must_use]
     pub fn list(&self, now: Now) -> Vec<Entry> {

@@ -74,7 +74,9 @@ fn ban(line: &str, now: Now) -> Result<(Cidr, BanAction, Held), String> {
         other => return Err(format!("'{other}' is neither rule nor operator")),
     };
     let why = one_line(next()?).into();
-    let left = until.duration_since(now.wall).unwrap_or_default().min(LONGEST);
+    // A clock that is behind makes a ban no longer than it was.
+    let whole = until.duration_since(since).unwrap_or_default().min(LONGEST);
+    let left = until.duration_since(now.wall).unwrap_or_default().min(whole);
     let ends = now.mono + left;
     Ok((network, action, Held { since, until, ends, offences, by_operator, why }))
 }
