@@ -63,9 +63,15 @@ impl<'a> Behind<'a> {
 
         let same_client = said.first().copied().unwrap_or(self.peer.address) == client;
         let element = said_by.filter(|_| same_client).unwrap_or_default();
-        let first = |name| fields.elements(name).next();
-        let proto = first(Name::XForwardedProto).and_then(is_https);
-        let host = first(Name::XForwardedHost).and_then(|text| Authority::parse(text).ok());
+        // Proxies that append to such a list append to that of addresses, too. What stands before the
+        // element of the outermost trusted proxy is what the client said.
+        let of_outermost = |name| {
+            let listed: Vec<_> = fields.elements(name).collect();
+            let at = listed.len().saturating_sub(nodes.len().max(1));
+            listed.get(at).copied()
+        };
+        let proto = of_outermost(Name::XForwardedProto).and_then(is_https);
+        let host = of_outermost(Name::XForwardedHost).and_then(|text| Authority::parse(text).ok());
         let is_whole = fields.all(Name::Forwarded).all(list::is_terminated);
         let agrees = !elements.is_empty()
             && (is_whole && same_client)
