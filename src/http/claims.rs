@@ -141,6 +141,12 @@ pub fn is_lookalike(name: &[u8]) -> bool {
             || is_claim_as(name, looks_alike))
 }
 
+/// Returns true if a program behind CGI or WSGI may mistake `name` for `known`.
+#[must_use]
+pub fn is_mistaken_for(name: &[u8], known: &[u8]) -> bool {
+    is(known, name, looks_alike)
+}
+
 /// Returns true if a field of this name becomes the CGI variable that libraries use as the
 /// operator's proxy (httpoxy).
 const fn is_httpoxy(name: &[u8]) -> bool {

@@ -3,12 +3,16 @@
 use super::head::RequestHead;
 use super::name::Name;
 
-/// Returns the value of the first cookie of this name, as it was sent.
+/// Returns the value of the first cookie of this name, as it was sent. A cookie without `=` has the empty
+/// value.
 #[must_use]
-pub fn cookie<'a>(name: &str, request: &'a RequestHead) -> Option<&'a str> {
+pub fn cookie<'a>(name: &str, request: &'a RequestHead) -> Option<&'a [u8]> {
     let lines = request.fields().all(Name::Cookie);
-    let lines = lines.filter_map(|line| std::str::from_utf8(line).ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.split_once('='));
-    let mut pairs = pairs.map(|(key, value)| (key.trim(), value.trim()));
-    pairs.find_map(|(key, value)| (key == name).then_some(value))
+    let pairs = lines.flat_map(|line| line.split(|&byte| byte == b';'));
+    let mut pairs = pairs.map(|pair| {
+        let end = pair.iter().position(|&byte| byte == b'=').unwrap_or(pair.len());
+        let (name, value) = (&pair[..end], pair.get(end + 1..).unwrap_or_default());
+        (name.trim_ascii(), value.trim_ascii())
+    });
+    pairs.find_map(|(key, value)| (key == name.as_bytes()).then_some(value))
 }

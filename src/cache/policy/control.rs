@@ -94,6 +94,12 @@ impl ResponseControl {
         control
     }
 
+    /// Returns true if a response to a request with credentials may be stored (RFC 9111 §3.5).
+    #[must_use]
+    pub const fn permits_credentials(&self) -> bool {
+        self.public || self.s_maxage.is_some() || self.must_revalidate
+    }
+
     /// Returns true if some fields are private, or need validation.
     #[must_use]
     pub fn withholds(&self) -> bool {

@@ -50,6 +50,12 @@ impl Response<'_> {
         targeted.unwrap_or_else(|| ResponseControl::of(self.fields))
     }
 
+    /// Returns true if the response may be stored although its request had credentials (RFC 9111 §3.5).
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.control().permits_credentials()
+    }
+
     /// Returns true if the response may be shared together with its cookie, or says that the cookie
     /// is not to be stored.
     pub(super) fn shares_cookies(&self, control: &ResponseControl) -> bool {

@@ -173,8 +173,7 @@ fn forbidden(
     if control.private == Scope::All {
         return Some(NotStored::Private);
     }
-    let shared = control.public || control.s_maxage.is_some() || control.must_revalidate;
-    if fields.has(Name::Authorization) && !shared {
+    if fields.has(Name::Authorization) && !control.permits_credentials() {
         return Some(NotStored::Authorization);
     }
     let of_conditions = depends_on_conditions(fields, status);

@@ -38,7 +38,7 @@ impl Query {
         let policy = route.site().map(|site| &site.route.policy.cache);
         Self {
             facts: RequestFacts::of(request, tls, &cx.shared.settings),
-            key: route.key(cx.shared.cache.keys(), route.space, &route.uri),
+            key: route.key(cx.shared.cache.keys()),
             bypasses_cache: policy.is_some_and(|policy| bypasses(policy, request)),
             presented: match policy.is_some_and(|policy| policy.ignore_no_cache) {
                 true => cx.shared.cache.keys().present_without_demands(request),

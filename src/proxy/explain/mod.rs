@@ -270,7 +270,7 @@ impl Explainer {
             return self.record.add(TraceEvent::Looked("passed through a tunnel"));
         }
         let mut request = shared.present(request);
-        let key = route.key(shared.cache.keys(), route.space, &route.uri);
+        let key = route.key(shared.cache.keys());
         self.record.add(TraceEvent::Keyed(key.uri().into()));
         for object in shared.cache.stored(&key).take(MOST_SHOWN) {
             let selected = object.selection.fits(&mut request);

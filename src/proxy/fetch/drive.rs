@@ -127,7 +127,8 @@ impl Fetch {
         }
         self.response(&mut cx.shared.responses).fail(error.clone(), cx.reactor);
         cx.shared.account(self.response);
-        let outcome = error.is_origin_failure().then(|| Outcome::Failure(error.reason().into()));
+        let failure = error.is_origin_failure().then(|| Outcome::Failure(error.reason().into()));
+        let outcome = self.outcome.take().or(failure);
         self.leave_place(outcome, cx);
         self.release(state, cx);
     }
@@ -136,7 +137,7 @@ impl Fetch {
     pub(super) fn release(&mut self, state: State, cx: &mut FetchCx<'_>) {
         state.release(cx);
         cx.shared.memory.count(&mut self.held, 0);
-        let outcome = std::mem::replace(&mut self.outcome, Outcome::Success);
+        let outcome = self.outcome.take().unwrap_or(Outcome::Success);
         self.leave_place(Some(outcome), cx);
         self.leave_upload(cx);
         cx.shared.release_response(self.response, cx.reactor);

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 
 use crate::access::AddressClass;
+use crate::balance::Outcome;
 use crate::cache::Object;
 use crate::http::range::Part;
 use crate::http::{BodyLength, ParseError, ResponseHead, Status};
@@ -44,6 +45,7 @@ pub(super) fn take_head(
     }
     if is_published {
         cx.shared.cache.forget(&fetch.request.key);
+        fetch.outcome.get_or_insert(Outcome::Success); // the member has answered
         return Err(ExchangeError::BadResponse(ParseError::Truncated));
     }
     fetch.request.fill = None;

@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 
+use crate::balance::Outcome;
 use crate::cache::{self, NotStored, OriginFailure, Response, Storable};
 use crate::http::hop::ConnectionOptions;
 use crate::http::{ClientEvent, ResponseHead, Status, Version, hop};
@@ -152,6 +153,7 @@ fn take_head(
     if matches!(status.code(), 500 | 502 | 503 | 504)
         && fetch.publish_fallback(OriginFailure::ServerError, cx)
     {
+        fetch.outcome.get_or_insert(Outcome::Success); // the member has answered
         return Err(ExchangeError::OriginGone);
     }
     // The origin does not want the rest of the request (RFC 9112 §9.5).
@@ -201,10 +203,14 @@ fn storable(
     if !is_part && !cx.shared.cache.accepts_length(head.body_length().known().unwrap_or_default()) {
         return Err(NotStored::TooLarge);
     }
-    if rewrite_request::varies_by_hop(head.fields(), fetch.request.is_reverse()) {
+    if rewrite_request::varies_by_hop(head.fields(), &fetch.request) {
         return Err(NotStored::VaryAll);
     }
+    let is_of_user = fetch.request.tells_user();
     fetch.ask_cache(head.status(), head.fields(), attempt.sent_at, cx, |request, response| {
+        if is_of_user && !response.is_shared() {
+            return Err(NotStored::Authorization);
+        }
         cache::storable(request, &Response { is_coded: head.is_coded(), ..response })
     })
 }

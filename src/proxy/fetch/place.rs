@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::task::Poll;
 
+use siphasher::sip::SipHasher13;
+
 use crate::balance::{Ask, Outcome};
 use crate::http::{RequestHead, Scheme, Status, cookie};
 use crate::proxy::address_text::AddressText;
@@ -35,7 +37,7 @@ pub(super) fn take_place(
     }
     let is_late = fetch.timers.expires(FetchTimer::Place, now);
     let ask = Ask {
-        hash: settings.hashes().then(|| hash(&settings, fetch, cx)),
+        hash: settings.hashes().then(|| hash(&settings, fetch)),
         sticky: settings.sticky.as_deref().and_then(|name| sticky(name, &fetch.request.head)),
         tried: &fetch.tried,
     };
@@ -70,25 +72,25 @@ pub(super) fn take_place(
     }
 }
 
-/// Returns the hash by which consistent hashing chooses a member.
-fn hash(settings: &OriginGroup, fetch: &Fetch, cx: &FetchCx<'_>) -> u64 {
+/// Returns the hash by which consistent hashing chooses a member: the same in each process.
+fn hash(settings: &OriginGroup, fetch: &Fetch) -> u64 {
     let request = &fetch.request;
-    let field = |name: &str| {
-        let value = request.head.fields().all_named(name.as_bytes()).next().unwrap_or_default();
-        String::from_utf8_lossy(value).into_owned()
-    };
+    let client = AddressText::of(request.behind);
     let text = match &settings.hash {
-        HashSource::Url => request.route.uri.to_string(),
-        HashSource::Client => AddressText::of(request.behind).as_str().to_owned(),
-        HashSource::Field(name) => field(name),
-        HashSource::Cookie(name) => cookie(name, &request.head).unwrap_or_default().to_owned(),
+        HashSource::Url => request.route.uri.as_bytes(),
+        HashSource::Client => client.as_str().as_bytes(),
+        HashSource::Field(name) => {
+            request.head.fields().all_named(name.as_bytes()).next().unwrap_or_default()
+        }
+        HashSource::Cookie(name) => cookie(name, &request.head).unwrap_or_default(),
     };
-    cx.shared.cache.keys().keyed_pair(&text)[0]
+    SipHasher13::new().hash(text)
 }
 
 /// Returns the number of the member at which the client stays, by its cookie.
 fn sticky(name: &str, request: &RequestHead) -> Option<u64> {
-    u64::from_str_radix(cookie(name, request)?, 16).ok()
+    let value = std::str::from_utf8(cookie(name, request)?).ok()?;
+    u64::from_str_radix(value, 16).ok()
 }
 
 impl Fetch {
@@ -162,7 +164,7 @@ impl Fetch {
         }
         let failure = Outcome::Failure(format!("status {}", status.code()).into());
         if !self.may_repeat(cx) || !self.has_other_member(cx) || !self.spends_retry(cx) {
-            self.outcome = failure;
+            self.outcome = Some(failure);
             return Err(attempt);
         }
         attempt.release(cx);
@@ -170,12 +172,12 @@ impl Fetch {
     }
 
     /// Returns true if the request may be sent again: it is idempotent, nothing was answered, and its
-    /// content is read from the start again.
-    fn may_repeat(&mut self, cx: &mut FetchCx<'_>) -> bool {
+    /// content is at hand from the start.
+    fn may_repeat(&self, cx: &mut FetchCx<'_>) -> bool {
         self.interims.count == 0
             && !self.has_result(cx)
             && self.request.head.method().is_idempotent()
-            && self.rewind_upload(cx)
+            && self.keeps_upload(cx)
     }
 
     /// Returns true if the group has a member left that was not tried for this request, and has a place
@@ -196,8 +198,10 @@ impl Fetch {
         self.group.is_some_and(|group| cx.shared.origins.groups.may_retry(group, now))
     }
 
-    /// Begins an attempt at another member; `failure` is that of the present one.
+    /// Begins an attempt at another member; `failure` is that of the present one, which gets no more of
+    /// the content.
     fn try_another(&mut self, failure: Outcome, cx: &mut FetchCx<'_>) -> State {
+        self.rewind_upload(cx);
         self.tried.extend(self.place.as_ref().map(|place| place.endpoint));
         self.leave_place(Some(failure), cx);
         self.retry = Retry::Available;

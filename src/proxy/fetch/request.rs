@@ -61,6 +61,12 @@ impl FetchRequest {
         self.route.site().is_some()
     }
 
+    /// Returns true if the route of the site tells the origin who the user is.
+    pub(super) fn tells_user(&self) -> bool {
+        let site = self.route.site().filter(|_| self.user.is_some());
+        site.is_some_and(|site| site.route.policy.request_fields.tell_user())
+    }
+
     /// Returns the lifetime of a response with this status, if the route of the site gives it one whatever
     /// the origin says. Responses to requests with credentials are the client's own.
     pub(super) fn forced_lifetime(&self, status: Status) -> Option<Duration> {
@@ -68,13 +74,16 @@ impl FetchRequest {
             return None;
         };
         let is_get = self.head.method() == Method::Get && !self.head.body_length().has_content();
-        let is_own = self.head.fields().has(Name::Authorization);
+        let is_own = self.head.fields().has(Name::Authorization) || self.tells_user();
         (is_get && !is_own && status.is_success()).then_some(lifetime)
     }
 
     /// Returns true if `Set-Cookie` is removed from a response with this status, so that the response can
     /// be stored.
     pub(super) fn drops_cookies(&self, status: Status) -> bool {
+        if self.bypasses_cache {
+            return false;
+        }
         let asked = self.route.site().is_some_and(|site| site.route.policy.cache.drop_set_cookie);
         let is_safe = matches!(self.head.method(), Method::Get | Method::Head);
         (asked && is_safe) || self.forced_lifetime(status).is_some()

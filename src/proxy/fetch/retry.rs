@@ -62,7 +62,12 @@ impl Fetch {
             && self.rewind_upload(cx)
     }
 
-    /// Returns false if the start of the request's content is not kept.
+    /// Returns true if the request's content is at hand from the start.
+    pub(super) fn keeps_upload(&self, cx: &mut FetchCx<'_>) -> bool {
+        self.upload.is_none_or(|upload| upload.body(&mut cx.shared.uploads).keeps_start())
+    }
+
+    /// Reads the request's content from the start again; returns false if the start is not kept.
     pub(super) fn rewind_upload(&self, cx: &mut FetchCx<'_>) -> bool {
         self.upload.is_none_or(|upload| upload.body(&mut cx.shared.uploads).rewind(upload.reader))
     }

@@ -100,10 +100,9 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
         return;
     }
     let cache = &mut cx.shared.cache;
-    cache.invalidate(&fetch.request.key, fetch.ticket);
     let route = &fetch.request.route;
-    for space in route.spaces().iter().filter(|space| **space != route.space) {
-        cache.invalidate(&route.key(cache.keys(), *space, &route.uri), fetch.ticket);
+    for key in route.keys_of(cache.keys(), &route.uri) {
+        cache.invalidate(&key, fetch.ticket);
     }
     let (base, origin) = (&*fetch.request.route.uri, fetch.request.route.root());
     for name in [Name::Location, Name::ContentLocation] {
@@ -113,8 +112,8 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
             |uri: &String| uri.strip_prefix(origin).is_some_and(|path| path.starts_with('/'));
         if let Some(uri) = named.filter(is_same_origin) {
             let uri = Arc::from(uri);
-            for space in route.spaces() {
-                cache.invalidate(&route.key(cache.keys(), *space, &uri), fetch.ticket);
+            for key in route.keys_of(cache.keys(), &uri) {
+                cache.invalidate(&key, fetch.ticket);
             }
         }
     }

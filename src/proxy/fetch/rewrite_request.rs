@@ -76,7 +76,7 @@ fn forward_fields(
     let hop = ConnectionOptions::of(request.version(), request.fields());
     let edits = edits_of(fetch);
     for field in request.fields().iter() {
-        if edits.is_some_and(|edits| edits.drops(field.name)) {
+        if edits.is_some_and(|edits| edits.drops_alike(field.name)) {
             continue;
         }
         match field.id {
@@ -157,7 +157,7 @@ fn may_say(field: &Field<'_>, method: Method, behind: &Behind<'_>, settings: &Se
         return false;
     }
     // Applications may serve the path in such a field, which no rule has checked.
-    if settings.protects_paths() && claims::is_other_target(name) {
+    if claims::is_other_target(name) && settings.protects_paths() {
         return false;
     }
     behind.is_trusted() || !claims::is_request_claim(name, method)
@@ -206,11 +206,15 @@ fn only_of_the_same(head: &mut HeadWriter<'_>, object: &Object) {
 }
 
 /// Returns true if a response was selected by fields that this proxy writes itself: `TE`, and in a
-/// reverse proxy the fields that describe the client, and `CDN-Loop`.
-pub(super) fn varies_by_hop(fields: &Fields, reverse: bool) -> bool {
+/// reverse proxy the fields that describe the client, `CDN-Loop`, and those that the route of the site
+/// writes by the request.
+pub(super) fn varies_by_hop(fields: &Fields, fetch: &FetchRequest) -> bool {
+    let is_reverse = fetch.is_reverse();
+    let is_edited = |name| edits_of(fetch).is_some_and(|edits| edits.depends_on_request(name));
     fields.elements(Name::Vary).any(|name| match Name::from_bytes(name) {
         Name::Te => true,
-        Name::CdnLoop => reverse,
-        _ => reverse && (claims::is_claim(name) || claims::is_lookalike(name)),
+        Name::CdnLoop => is_reverse,
+        _ if is_reverse => claims::is_claim(name) || claims::is_lookalike(name) || is_edited(name),
+        _ => false,
     })
 }

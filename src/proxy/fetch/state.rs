@@ -43,7 +43,7 @@ pub(crate) struct Fetch {
     /// The place taken at a member of the group.
     pub(super) place: Option<Place>,
     /// What the request tells about the member once it has ended without a failure.
-    pub(super) outcome: Outcome,
+    pub(super) outcome: Option<Outcome>,
     /// Members that have failed this request.
     pub(super) tried: Vec<EndpointId>,
     /// The failure of the last one.
@@ -132,7 +132,7 @@ impl Fetch {
                 retry: Retry::Available,
                 group: None,
                 place: None,
-                outcome: Outcome::Success,
+                outcome: None,
                 tried: Vec::new(),
                 failure: None,
                 request,

@@ -1,6 +1,6 @@
 //! Groups of origins at run time: the members' addresses, and the places that requests take there.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
@@ -40,7 +40,7 @@ pub(crate) struct RunningGroup {
     members: Vec<Member>,
     origins: HashMap<EndpointId, Arc<Origin>>,
     /// Fetches that wait for the first addresses of the members.
-    waiting: Vec<Token>,
+    waiting: BTreeSet<Token>,
 }
 
 #[derive(Debug)]
@@ -150,7 +150,7 @@ impl Groups {
             }
             Selection::Full => Choice::Full,
             Selection::None if group.balance.is_unknown() => {
-                group.waiting.push(waiter);
+                group.waiting.insert(waiter);
                 Choice::Unknown
             }
             Selection::None => Choice::None,
@@ -168,7 +168,7 @@ impl Groups {
     /// Stops waiting for a place or for addresses.
     pub(crate) fn leave(&mut self, id: Id<RunningGroup>, waiter: Token, wake: &mut impl Wake) {
         let Some(group) = self.list.get_mut(id) else { return };
-        group.waiting.retain(|waiting| *waiting != waiter);
+        group.waiting.remove(&waiter);
         group.balance.leave_queue(&waiter);
         group.wake(wake);
     }
@@ -324,7 +324,7 @@ impl RunningGroup {
             balance: Group::new(settings.balance.clone(), seed_of(secret), now),
             members: Vec::new(),
             origins: HashMap::new(),
-            waiting: Vec::new(),
+            waiting: BTreeSet::new(),
             settings,
         }
     }
@@ -415,6 +415,8 @@ impl RunningGroup {
                 Ok(found) if found.list.is_empty() => {
                     self.balance.set_unresolved(at, "the name has no address".into(), now);
                 }
+                // A part of the addresses, until the rest has arrived, does not end the others.
+                Ok(found) if !found.complete && member.addresses.is_some() => {}
                 Ok(found) => {
                     let known = member.addresses.as_ref();
                     if known.is_none_or(|known| !Arc::ptr_eq(known, &found.list)) {
@@ -438,7 +440,7 @@ impl RunningGroup {
     fn wake(&mut self, wake: &mut impl Wake) {
         self.balance.take_woken().into_iter().for_each(|waiter| wake.wake(waiter));
         if !self.waiting.is_empty() && !self.balance.is_unknown() {
-            self.waiting.drain(..).for_each(|waiter| wake.wake(waiter));
+            std::mem::take(&mut self.waiting).into_iter().for_each(|waiter| wake.wake(waiter));
         }
         // Endpoints that are gone have no requests any more.
         if self.origins.len() > 2 * self.settings.members.len().max(64) {

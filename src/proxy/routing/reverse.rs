@@ -69,7 +69,7 @@ pub(super) fn to_site(
         target: target(request, forward, &uri[span.end..]),
         to: Destination::Site(SiteRef {
             route: Arc::clone(route),
-            spaces: Arc::clone(&site.spaces),
+            parts: Arc::clone(&site.parts),
             has_users: service.auth_of(record.auth_site).is_some(),
         }),
         host_field,

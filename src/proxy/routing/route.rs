@@ -12,6 +12,7 @@ use crate::proxy::error::ExchangeError;
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::group::OriginGroup;
 use crate::proxy::settings::origin::{OriginPlace, OriginUrl};
+use crate::proxy::settings::sites::CachePart;
 use crate::proxy::settings::sites::site_route::{Forward, SiteRoute};
 use crate::proxy_protocol;
 use crate::tls::OriginTls;
@@ -61,7 +62,7 @@ pub(crate) enum Destination {
 pub(crate) struct SiteRef {
     pub(crate) route: Arc<SiteRoute>,
     /// Parts of the cache that responses of the site are stored in.
-    pub(super) spaces: Arc<[Space]>,
+    pub(super) parts: Arc<[CachePart]>,
     /// True if the service of the site authenticates users, whose credentials origins do not get.
     pub(crate) has_users: bool,
 }
@@ -210,15 +211,21 @@ impl Route {
         self.origin()?.decision.as_ref()
     }
 
-    /// Returns the parts of the cache that may have responses for the same resource.
-    pub(crate) fn spaces(&self) -> &[Space] {
-        self.site().map_or(std::slice::from_ref(&self.space), |site| &site.spaces)
+    /// Returns the cache key of the target URI.
+    pub(crate) fn key(&self, keys: &KeyBuilder) -> CacheKey {
+        let rules = self.site().and_then(|site| site.route.policy.cache.key_rules.as_ref());
+        keys.key_in(self.space, rules, &self.uri)
     }
 
-    /// Returns the cache key of a URI in a space, by the key rules of the site's route.
-    pub(crate) fn key(&self, keys: &KeyBuilder, space: Space, uri: &Arc<str>) -> CacheKey {
-        let rules = self.site().and_then(|site| site.route.policy.cache.key_rules.as_ref());
-        keys.key_in(space, rules, uri)
+    /// Returns the cache keys of a URI of the same origin, by all routes that it may take.
+    pub(crate) fn keys_of(&self, keys: &KeyBuilder, uri: &Arc<str>) -> Vec<CacheKey> {
+        match self.site() {
+            None => vec![keys.key_in(self.space, None, uri)],
+            Some(site) => {
+                let parts = site.parts.iter();
+                parts.map(|part| keys.key_in(part.space, part.key_rules.as_ref(), uri)).collect()
+            }
+        }
     }
 
     /// Returns the scheme of the target URI; `Http` for CONNECT.

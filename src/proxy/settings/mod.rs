@@ -158,8 +158,9 @@ impl Settings {
     /// Returns the parts of the cache that responses may be stored in.
     pub(super) fn spaces(&self) -> BTreeSet<Space> {
         let sites = self.all_services().filter_map(|(_, service)| service.sites.as_ref());
-        let sites =
-            sites.flat_map(|sites| sites.list()).flat_map(|site| site.spaces.iter().copied());
+        let sites = sites
+            .flat_map(|sites| sites.list())
+            .flat_map(|site| site.parts.iter().map(|part| part.space));
         sites.chain(self.forwards().then_some(Space(0))).collect()
     }
 
@@ -227,8 +228,12 @@ impl Settings {
         (!self.brings_many(address)).then(|| client_network(address))
     }
 
-    /// Returns true if authentication depends on the path.
+    /// Returns true if it depends on the path of a request who may send the request.
     pub(super) fn protects_paths(&self) -> bool {
+        let mut sites = self.all_services().filter_map(|(_, service)| service.sites.as_ref());
+        if sites.any(|sites| sites.has_locks()) {
+            return true;
+        }
         let rules = self.all_services().flat_map(|(_, service)| service.all_auth());
         let rules = rules.map(|(_, rules)| rules);
         rules.flat_map(|rules| &rules.spaces).any(|space| !space.path.is_everything())

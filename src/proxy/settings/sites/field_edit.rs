@@ -3,9 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::http::claims;
 use crate::proxy::hook::field_rules::{check_request_name, check_response_line};
 
-use super::template::Template;
+use super::template::{Template, Variable};
 
 /// Edits of the fields of a request or a response, applied in this order: remove, set, add.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,9 +28,29 @@ impl FieldEdits {
 
     /// Returns true if lines of this name are removed, or replaced by others.
     pub(crate) fn drops(&self, name: &[u8]) -> bool {
+        self.dropped().any(|dropped| dropped.eq_ignore_ascii_case(name))
+    }
+
+    /// Returns true if lines of this name, or of one that programs mistake it for, are removed or
+    /// replaced by others.
+    pub(crate) fn drops_alike(&self, name: &[u8]) -> bool {
+        self.dropped().any(|dropped| claims::is_mistaken_for(name, dropped))
+    }
+
+    fn dropped(&self) -> impl Iterator<Item = &[u8]> {
         let removed = self.remove.iter().map(|name| &name.0);
-        let mut names = removed.chain(self.set.iter().map(|line| &line.name));
-        names.any(|dropped| dropped.as_bytes().eq_ignore_ascii_case(name))
+        removed.chain(self.set.iter().map(|line| &line.name)).map(|name| name.as_bytes())
+    }
+
+    /// Returns true if a line of this name depends on the request.
+    pub(crate) fn depends_on_request(&self, name: &[u8]) -> bool {
+        let is_named = |line: &FieldLine| line.name.as_bytes().eq_ignore_ascii_case(name);
+        self.lines().any(|line| is_named(line) && !line.value.is_literal())
+    }
+
+    /// Returns true if a line tells who the user is.
+    pub(crate) fn tell_user(&self) -> bool {
+        self.lines().any(|line| line.value.has(Variable::User))
     }
 
     /// Returns the lines to write, after the others.

@@ -13,7 +13,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use crate::access::NameReach;
-use crate::cache::Space;
+use crate::cache::{KeyRules, Space};
 use crate::proxy::settings::group::OriginGroup;
 use crate::proxy::settings::origin::OriginUrl;
 use crate::work::{LOOK_UP, count};
@@ -33,6 +33,8 @@ pub struct Sites {
     by_domain: HashMap<Box<str>, usize>,
     /// The site for all other hosts.
     default: Option<usize>,
+    /// True if it depends on the path of a request at some site which clients may send the request.
+    has_locks: bool,
 }
 
 /// A site: hosts that are served alike.
@@ -46,7 +48,15 @@ pub struct Site {
     /// once the routes lead to other origins.
     pub(crate) space: Space,
     /// All parts of the cache that responses of the site are stored in.
-    pub(crate) spaces: Arc<[Space]>,
+    pub(crate) parts: Arc<[CachePart]>,
+}
+
+/// A part of the cache that responses of a site are stored in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CachePart {
+    pub(crate) space: Space,
+    /// Key rules of the routes that store there; `None` for those of all requests.
+    pub(crate) key_rules: Option<KeyRules>,
 }
 
 impl Site {
@@ -59,11 +69,15 @@ impl Site {
         hosts.iter().for_each(|host| host.to_string().hash(&mut hasher));
         routes.iter().for_each(|route| identify(route, &mut hasher));
         let space = space(&hasher);
-        let mut spaces: Vec<Space> = vec![space];
-        spaces.extend(routes.iter().map(|route| space_of(route, space)));
-        spaces.sort_unstable();
-        spaces.dedup();
-        Ok(Self { hosts, routes: SiteRoutes::new(routes)?, space, spaces: spaces.into() })
+        let mut parts: Vec<CachePart> = Vec::new();
+        for route in &routes {
+            let key_rules = route.policy.cache.key_rules.clone();
+            let part = CachePart { space: space_of(route, space), key_rules };
+            if !parts.contains(&part) {
+                parts.push(part);
+            }
+        }
+        Ok(Self { hosts, routes: SiteRoutes::new(routes)?, space, parts: parts.into() })
     }
 }
 
@@ -115,6 +129,7 @@ impl Sites {
                 sites.add(host, at).map_err(|reason| (at, reason))?;
             }
         }
+        sites.has_locks = list.iter().any(|site| site.routes.has_locks());
         sites.list = list;
         Ok(sites)
     }
@@ -159,6 +174,11 @@ impl Sites {
     #[must_use]
     pub fn number_of(&self, host: &str) -> Option<usize> {
         self.by_name(host.strip_suffix('.').unwrap_or(host)).or(self.default)
+    }
+
+    /// Returns true if it depends on the path of a request at some site which clients may send the request.
+    pub(crate) const fn has_locks(&self) -> bool {
+        self.has_locks
     }
 
     fn by_name(&self, host: &str) -> Option<usize> {

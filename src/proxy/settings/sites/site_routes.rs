@@ -87,6 +87,11 @@ impl SiteRoutes {
         &self.list
     }
 
+    /// Returns true if the clients that may send a request depend on its path.
+    pub(crate) fn has_locks(&self) -> bool {
+        !self.locks.is_empty()
+    }
+
     /// Returns true if all requests take the same route and have the same clients.
     pub(crate) fn is_uniform(&self) -> bool {
         matches!(&self.list[..], [only] if only.path.prefix() == Some(""))
@@ -102,7 +107,10 @@ impl SiteRoutes {
         if self.is_uniform() {
             return self.list.first().filter(|route| route.takes(request));
         }
-        let path = normalized(path());
+        let path = match path() {
+            path if path.starts_with('/') => normalized(path),
+            _ => "/".into(), // an empty path, or the whole server
+        };
         let first =
             |list: &Vec<usize>| list.iter().copied().find(|&at| self.list[at].takes(request));
         let exact = || {

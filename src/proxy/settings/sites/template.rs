@@ -57,6 +57,11 @@ impl Template {
         texts.collect()
     }
 
+    /// Returns true if the text has the variable.
+    pub(crate) fn has(&self, variable: Variable) -> bool {
+        self.parts.contains(&Part::Variable(variable))
+    }
+
     /// Returns true if the text has no variable.
     #[must_use]
     pub fn is_literal(&self) -> bool {

@@ -329,9 +329,14 @@ impl Body {
         self.readers.park(key);
     }
 
+    /// Returns true if the start was not released.
+    pub(crate) fn keeps_start(&self) -> bool {
+        self.sealed.start() == 0
+    }
+
     /// Moves the reader back to the start; returns false if that was released.
     pub(crate) fn rewind(&mut self, key: ReaderKey) -> bool {
-        self.sealed.start() == 0 && self.readers.put(key, 0)
+        self.keeps_start() && self.readers.put(key, 0)
     }
 
     /// Removes the reader.
