@@ -197,19 +197,25 @@ fn location(
     names: &Names<'_>,
 ) -> String {
     let client = AddressText::of(record.behind);
-    let path_and_query = match request.path_and_query() {
-        "" => "/",
-        uri => uri,
-    };
-    redirect.location.fill(|variable| match variable {
+    let location = redirect.location.fill(|variable| match variable {
         Variable::Client => client.as_str(),
         Variable::Host => names.public.as_deref().or(names.asked.as_deref()).unwrap_or_default(),
         Variable::Method => request.method_name(),
-        Variable::Path => path_of(request),
+        Variable::Path => rooted(path_of(request)),
         Variable::Scheme => names.scheme.name(),
-        Variable::Uri => path_and_query,
+        Variable::Uri => rooted(request.path_and_query()),
         Variable::User => record.user.as_deref().unwrap_or_default(),
-    })
+    });
+    // A path that begins with two slashes would be read as a host (RFC 3986 §4.2).
+    match location.starts_with("//") && !redirect.location.as_str().starts_with("//") {
+        true => format!("/.{location}"),
+        false => location,
+    }
+}
+
+/// Returns a part of a target for a URL: an empty one, and `*`, stand for the whole server.
+fn rooted(target: &str) -> &str {
+    if target.starts_with(['/', '?']) { target } else { "/" }
 }
 
 /// Returns the authority in lower case and without the default port: URIs that differ in nothing
