@@ -71,14 +71,21 @@ class Tomcat(Pages):
 
 
 class Echo(Pages):
-    """Shows the fields of each request; /page logs in by script and opens a WebSocket."""
+    """Shows the fields of each request; /page logs in by script and opens a WebSocket.
+
+    The browser's virtual time stands still while a request is pending, but not for a WebSocket: /held is
+    answered once the page has shown the message.
+    """
+
+    shown = threading.Event()
 
     PAGE = b"""<!doctype html><p id=out>waiting</p><script>
       (async () => {
         await fetch("/login", {method: "POST", body: "user=alice"});
         const text = await (await fetch("/who")).text();
+        fetch("/held");
         const socket = new WebSocket("ws://" + location.host + "/chat");
-        socket.onmessage = event => { out.textContent = text + " " + event.data; };
+        socket.onmessage = event => { out.textContent = text + " " + event.data; fetch("/shown"); };
         socket.onopen = () => socket.send("ping");
       })();
     </script>"""
@@ -86,6 +93,10 @@ class Echo(Pages):
     def do_GET(self):
         if self.path == "/chat":
             return self.chat()
+        if self.path == "/held":
+            self.shown.wait(20)
+        if self.path == "/shown":
+            self.shown.set()
         if self.path == "/page":
             return self.answer(self.PAGE, "text/html")
         if self.path == "/who":
