@@ -16,7 +16,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from tls import HERE, Process, report, wrk_of
+from tls import HAPROXY, HERE, Process, report, wrk_of
 
 ORIGINS = [9210, 9211, 9212, 9213]
 PORTS = {"nginx": 9221, "haproxy": 9222, "tidegate": 9223, "sites": 9224, "members": 9225}
@@ -68,18 +68,7 @@ http {{ access_log off; tcp_nopush on; keepalive_requests 100000000; keepalive_t
     if peer == "haproxy":
         config = folder / "haproxy.cfg"
         servers = "".join(f" server o{origin} 127.0.0.1:{origin}\n" for origin in ORIGINS)
-        config.write_text(f"""
-global
- nbthread 1
- maxconn 7900
-defaults
- mode http
- timeout client 300s
- timeout server 300s
- timeout connect 5s
- option http-keep-alive
- http-reuse always
-frontend f
+        config.write_text(f"""{HAPROXY}frontend f
  bind 127.0.0.1:{port} backlog 4096
  default_backend b
 backend b

@@ -28,6 +28,20 @@ TICK = os.sysconf("SC_CLK_TCK")
 ORIGIN = 9200
 PORTS = {"nginx": 9201, "haproxy": 9202, "tidegate": 9203}
 
+# The part of a configuration that all comparisons share.
+HAPROXY = """
+global
+ nbthread 1
+ maxconn 7900
+defaults
+ mode http
+ timeout client 300s
+ timeout server 300s
+ timeout connect 5s
+ option http-keep-alive
+ http-reuse always
+"""
+
 
 def main():
     arguments = argparse.ArgumentParser()
@@ -152,18 +166,7 @@ http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000
   location /size/1024/m {{ proxy_pass http://o; proxy_cache_lock off; }} }} }}""")
         return [*pinned, "/usr/sbin/nginx", "-c", config, "-p", folder]
     config = folder / "haproxy.cfg"
-    config.write_text(f"""
-global
- nbthread 1
- maxconn 7900
-defaults
- mode http
- timeout client 300s
- timeout server 300s
- timeout connect 5s
- option http-keep-alive
- http-reuse always
-cache c
+    config.write_text(f"""{HAPROXY}cache c
  total-max-size 256
  max-object-size 2097152
  max-age 3600

@@ -531,7 +531,7 @@ impl Options {
 pub struct PlannedListener {
     /// Place to listen at.
     pub place: ListenPlace,
-    /// What is spoken and served there.
+    /// Protocol and service of its connections.
     pub settings: ListenerSettings,
 }
 

@@ -102,30 +102,16 @@ impl Bandwidth {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
-
     use proptest::collection::vec;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::reactor::{Clock, VirtualClock};
     use crate::throttle::ClientUnit;
+    use crate::throttle::tests::{address, millis, start};
     use crate::work::{LOOK_UP, Mark};
 
     fn bandwidth(limit: &str) -> Bandwidth {
         Bandwidth::new(limit.parse().unwrap(), 1000)
-    }
-
-    fn start() -> Instant {
-        VirtualClock::default().now().mono
-    }
-
-    fn address(bits: u32) -> ClientKey {
-        ClientKey::of(ClientUnit::Address, IpAddr::V4(bits.into()), None)
-    }
-
-    const fn millis(millis: u64) -> Duration {
-        Duration::from_millis(millis)
     }
 
     const fn all(bytes: u64) -> Grant {

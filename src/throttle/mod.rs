@@ -23,3 +23,6 @@ pub use bans::{Ban, BanAction, BanRule, Bans, Begun, Entry, NftSets, Offence};
 pub use client::{ClientKey, ClientUnit};
 pub use rate_limit::RateLimit;
 pub use rate_limiter::RateLimiter;
+
+#[cfg(test)]
+mod tests;

@@ -72,28 +72,15 @@ impl RateLimiter {
 
 #[cfg(test)]
 mod tests {
-    use std::net::IpAddr;
     use std::sync::Arc;
 
     use super::*;
-    use crate::reactor::{Clock, VirtualClock};
     use crate::throttle::ClientUnit;
+    use crate::throttle::tests::{address, millis, start};
     use crate::work::{LOOK_UP, Mark};
 
     fn limiter(limit: &str) -> RateLimiter {
         RateLimiter::new(limit.parse().unwrap(), 1000)
-    }
-
-    fn start() -> Instant {
-        VirtualClock::default().now().mono
-    }
-
-    fn address(bits: u32) -> ClientKey {
-        ClientKey::of(ClientUnit::Address, IpAddr::V4(bits.into()), None)
-    }
-
-    const fn millis(millis: u64) -> Duration {
-        Duration::from_millis(millis)
     }
 
     const NANO: Duration = Duration::from_nanos(1);

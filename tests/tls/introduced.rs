@@ -7,19 +7,18 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::Poll;
 use std::time::Duration;
 
-use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
     Environment, ListenerKind, ListenerSettings, LogFormat, LogSink, Mail, OriginGroup,
-    PasswordVerifier, PathPattern, ReclaimAtOnce, Settings, Site, SiteRoute, Sites, Worker,
+    PathPattern, ReclaimAtOnce, Settings, Site, SiteRoute, Sites, Worker,
 };
 use tidegate::proxy_protocol::{Parsed, Version, parse, write};
-use tidegate::reactor::sim::{Faults, Metered, Network, explore};
+use tidegate::reactor::sim::{Faults, Network, explore};
 use tidegate::reactor::{
     Arena, Driven, LoopStats, NameSource, NameSources, Reactor, SocketId, Token,
 };
 use tidegate::tls::ServerLayer;
 
-use crate::pair::Quiet;
+use crate::host::{NoPasswords, settle};
 use crate::pki;
 use crate::raw::Raw;
 
@@ -28,19 +27,9 @@ const OUTSIDE: &str = "198.51.100.1";
 const CLIENT: &str = "192.0.2.7:4711";
 const PLAIN: &str = "203.0.113.1:80";
 const TLS: &str = "203.0.113.1:443";
-const NOW: Option<Duration> = Some(Duration::ZERO);
 const REQUEST: &[u8] = b"GET /a HTTP/1.1\r\nHost: o.test\r\n\r\n";
 const RESPONSE: &[u8] =
     b"HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nContent-Length: 2\r\n\r\nok";
-
-#[derive(Debug)]
-struct NoPasswords;
-
-impl PasswordVerifier for NoPasswords {
-    fn ask(&mut self, _: VerifyJob, _: usize) -> bool {
-        false
-    }
-}
 
 /// Passes log lines on to the test.
 #[derive(Debug)]
@@ -135,17 +124,7 @@ impl Stage {
     }
 
     fn settle(&mut self) {
-        for _ in 0..10_000 {
-            let mut metered = Metered::new(&mut self.worker);
-            let here = self.proxy.turn(&mut metered, NOW).unwrap();
-            metered.end();
-            self.worker.check();
-            if here.is_idle() & self.outside.turn(&mut Quiet, NOW).unwrap().is_idle() {
-                let Some(next) = self.network.next_arrival() else { return };
-                self.network.clock().advance_to(next);
-            }
-        }
-        panic!("the proxy is never idle");
+        settle(&self.network, &mut self.proxy, &mut self.worker, &mut self.outside);
     }
 
     /// Lets `time` pass, from deadline to deadline.

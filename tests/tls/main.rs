@@ -4,6 +4,7 @@
 mod closing;
 mod content;
 mod handshakes;
+mod host;
 mod hostile;
 mod idle;
 mod introduced;

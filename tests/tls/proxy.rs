@@ -5,28 +5,24 @@ use std::io::IoSlice;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use rustls::SupportedProtocolVersion;
-use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
-    Command, Environment, ListenerKind, Mail, NoLog, PasswordVerifier, ReclaimAtOnce, Settings,
-    Worker,
+    Command, Environment, ListenerKind, Mail, NoLog, ReclaimAtOnce, Settings, Worker,
 };
-use tidegate::reactor::sim::{Faults, Metered, Network};
+use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{
     Arena, Driven, NameSource, NameSources, Reactor, SocketId, Token, VirtualClock,
 };
 use tidegate::tls::{ServerTls, ServerTlsOptions};
 
-use crate::pair::Quiet;
+use crate::host::{NoPasswords, settle};
 use crate::pki;
 use crate::raw::{Raw, VERSIONS};
 
 const PROXY: &str = "203.0.113.1:3128";
 const TLS: &str = "203.0.113.1:3129";
 const ORIGIN: &str = "198.51.100.1:443";
-const NOW: Option<Duration> = Some(Duration::ZERO);
 
 const REQUEST: &str = "GET https://o.test/ HTTP/1.1\r\nHost: o.test\r\n\r\n";
 /// A request that only the cache answers.
@@ -37,15 +33,6 @@ const CONTENT: &[u8] = b"the content ends with the stream";
 const WITH_LENGTH: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// Verifies no passwords.
-#[derive(Debug)]
-struct NoPasswords;
-
-impl PasswordVerifier for NoPasswords {
-    fn ask(&mut self, _: VerifyJob, _: usize) -> bool {
-        false
-    }
-}
-
 struct Owner;
 
 impl Driven for Owner {
@@ -118,17 +105,7 @@ impl Stage {
     }
 
     fn settle(&mut self) {
-        for _ in 0..10_000 {
-            let mut metered = Metered::new(&mut self.worker);
-            let here = self.proxy.turn(&mut metered, NOW).unwrap();
-            metered.end();
-            self.worker.check();
-            if here.is_idle() & self.outside.turn(&mut Quiet, NOW).unwrap().is_idle() {
-                let Some(next) = self.network.next_arrival() else { return };
-                self.network.clock().advance_to(next);
-            }
-        }
-        panic!("the proxy is never idle");
+        settle(&self.network, &mut self.proxy, &mut self.worker, &mut self.outside);
     }
 
     /// Sends a request on a new connection.

@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use crate::work::{LOOK_UP, count};
 
-use super::super::address::OriginAddress;
-use super::super::change::ChangeKind;
-use super::super::ejection::Passive;
-use super::super::endpoint::{Endpoint, Probe};
-use super::super::health::{Down, Health};
-use super::super::identity::hash;
-use super::super::turn::Turn;
 use super::Group;
+use crate::balance::address::OriginAddress;
+use crate::balance::change::ChangeKind;
+use crate::balance::ejection::Passive;
+use crate::balance::endpoint::{Endpoint, Probe};
+use crate::balance::health::{Down, Health};
+use crate::balance::identity::hash;
+use crate::balance::turn::Turn;
 
 /// Key of the hashes that place endpoints on the ring: the same in every process, so that several
 /// proxies agree.

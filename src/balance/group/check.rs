@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::endpoint::Probe;
 use super::{Group, MOST_CHANGES, MOST_PROBES};
+use crate::balance::endpoint::Probe;
 
 impl<W: Copy + Ord> Group<W> {
     /// Compares all bookkeeping with the states of the endpoints.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::change::ChangeKind;
-use super::super::order::Use;
 use super::Group;
+use crate::balance::change::ChangeKind;
+use crate::balance::order::Use;
 
 impl<W: Copy + Ord> Group<W> {
     /// Returns true if an endpoint may be ejected: at most half of all endpoints are then, and

@@ -169,10 +169,10 @@ impl<W: Copy + Ord> Group<W> {
 mod fixture {
     use std::time::Duration;
 
-    use super::super::ask::{Ask, Outcome, Selection};
-    use super::super::settings::MemberSettings;
     use super::*;
     use crate::balance::OriginAddress;
+    use crate::balance::ask::{Ask, Outcome, Selection};
+    use crate::balance::settings::MemberSettings;
     use crate::reactor::{Clock, VirtualClock};
 
     /// Group with a clock. Each member `m` has the addresses 127.0.0.`m`, with ports from 1 on.

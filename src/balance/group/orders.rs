@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::order::Order;
 use super::Group;
+use crate::balance::order::Order;
 
 impl<W: Copy + Ord> Group<W> {
     /// Carries out an order of the operator for a member. It holds for the member's endpoints of

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use super::super::endpoint::Endpoint;
-use super::super::order::Use;
-use super::super::settings::{MOST_WEIGHT, Policy};
-use super::super::slow_start::SlowStart;
-use super::super::tier::{Standing, load};
 use super::Group;
+use crate::balance::endpoint::Endpoint;
+use crate::balance::order::Use;
+use crate::balance::settings::{MOST_WEIGHT, Policy};
+use crate::balance::slow_start::SlowStart;
+use crate::balance::tier::{Standing, load};
 
 impl<W: Copy + Ord> Group<W> {
     /// Returns the index of the tier of a member.

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::super::change::ChangeKind;
-use super::super::endpoint::{EndpointId, Probe};
-use super::super::instant::after;
-use super::super::order::Use;
-use super::super::settings::HealthSettings;
 use super::{Group, MOST_PROBES};
+use crate::balance::change::ChangeKind;
+use crate::balance::endpoint::{EndpointId, Probe};
+use crate::balance::instant::after;
+use crate::balance::order::Use;
+use crate::balance::settings::HealthSettings;
 
 /// Shortest time between two probes of an endpoint.
 const SHORTEST: Duration = Duration::from_millis(1);

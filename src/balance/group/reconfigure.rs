@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::change::ChangeKind;
-use super::super::instant::after;
-use super::super::settings::GroupSettings;
-use super::super::tier::Tier;
-use super::super::turn::Turn;
 use super::{Group, Member};
+use crate::balance::change::ChangeKind;
+use crate::balance::instant::after;
+use crate::balance::settings::GroupSettings;
+use crate::balance::tier::Tier;
+use crate::balance::turn::Turn;
 
 impl<W: Copy + Ord> Group<W> {
     /// Replaces the settings. Members with the same name keep their endpoints with ids, health,

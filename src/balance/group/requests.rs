@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::super::ask::Outcome;
-use super::super::endpoint::EndpointId;
-use super::super::queue::QueueFull;
 use super::Group;
+use crate::balance::ask::Outcome;
+use crate::balance::endpoint::EndpointId;
+use crate::balance::queue::QueueFull;
 
 impl<W: Copy + Ord> Group<W> {
     /// Counts a request that is under way at an endpoint from now on.
@@ -35,7 +35,7 @@ impl<W: Copy + Ord> Group<W> {
     /// endpoints the request has tried.
     ///
     /// # Errors
-    /// [`QueueFull`] if as many waiters as [`queue`](super::super::GroupSettings::queue) are there.
+    /// [`QueueFull`] if as many waiters as [`queue`](crate::balance::GroupSettings::queue) are there.
     pub fn enqueue(&mut self, waiter: W) -> Result<(), QueueFull> {
         self.queue.push(waiter, self.settings.queue)?;
         self.grant();

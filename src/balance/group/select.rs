@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use crate::work::{LOOK_UP, count};
 
-use super::super::ask::{Ask, Selection};
-use super::super::endpoint::EndpointId;
-use super::super::order::Use;
-use super::super::ring::Ring;
-use super::super::settings::Policy;
-use super::super::tier::load;
 use super::Group;
+use crate::balance::ask::{Ask, Selection};
+use crate::balance::endpoint::EndpointId;
+use crate::balance::order::Use;
+use crate::balance::ring::Ring;
+use crate::balance::settings::Policy;
+use crate::balance::tier::load;
 
 impl<W: Copy + Ord> Group<W> {
     /// Selects the endpoint for a request. The request does not count until [`begin`](Self::begin).

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::super::endpoint::{Endpoint, EndpointId, EndpointView};
-use super::super::order::Use;
-use super::super::report::{EndpointReport, EndpointState, MemberReport, Unresolved};
 use super::Group;
+use crate::balance::endpoint::{Endpoint, EndpointId, EndpointView};
+use crate::balance::order::Use;
+use crate::balance::report::{EndpointReport, EndpointState, MemberReport, Unresolved};
 
 impl<W: Copy + Ord> Group<W> {
     /// Returns the properties of an endpoint; `None` if it was removed.

@@ -4,8 +4,8 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::super::*;
 use super::fixture::{Fixture, address, settings};
+use crate::balance::*;
 use crate::work::Mark;
 
 /// Settings of members with these weights, each with a bound of requests.

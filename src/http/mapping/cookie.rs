@@ -140,8 +140,8 @@ impl<'a> Iterator for Attributes<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text;
     use super::*;
+    use crate::http::mapping::text;
 
     fn check(mapping: &Mapping<'_>, cases: &[(&str, Option<&str>)]) {
         for (cookie, expected) in cases {

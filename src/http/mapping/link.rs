@@ -118,8 +118,8 @@ impl Links<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text;
     use super::*;
+    use crate::http::mapping::text;
 
     fn mapped(value: &str) -> Option<String> {
         text(Mapping::example("/base", "/app").link(value.as_bytes()))

@@ -136,8 +136,8 @@ fn dots(segment: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text;
     use super::*;
+    use crate::http::mapping::text;
 
     fn check(mapping: &Mapping<'_>, cases: &[(&str, Option<&str>)]) {
         for (location, expected) in cases {

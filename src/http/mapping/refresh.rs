@@ -62,8 +62,8 @@ fn blanks_skipped(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text;
     use super::*;
+    use crate::http::mapping::text;
 
     fn mapped(value: &str) -> Option<String> {
         text(Mapping::example("/base", "/app").refresh(value.as_bytes()))

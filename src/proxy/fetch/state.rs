@@ -42,7 +42,8 @@ pub(crate) struct Fetch {
     pub(super) group: Option<Id<RunningGroup>>,
     /// The place taken at a member of the group.
     pub(super) place: Option<Place>,
-    /// What the request tells about the member once it has ended without a failure.
+    /// Result of the request for the member, if a response has decided it; otherwise the end of the fetch
+    /// does.
     pub(super) outcome: Option<Outcome>,
     /// Members that have failed this request.
     pub(super) tried: Vec<EndpointId>,

@@ -1,8 +1,8 @@
-//! Listeners for clients: their kinds, and what they serve.
+//! Listeners for clients: their kinds and services.
 
 use std::net::SocketAddr;
 
-/// What a listener speaks with its clients.
+/// Protocol between a listener and its clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ListenerKind {
     /// Plain HTTP.
@@ -32,12 +32,12 @@ pub(crate) struct AuthScope {
     pub(crate) site: Option<usize>,
 }
 
-/// What a listener speaks and serves.
+/// Protocol and service of a listener.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListenerSettings {
-    /// What is spoken with clients.
+    /// Protocol between the listener and its clients.
     pub kind: ListenerKind,
-    /// What is served.
+    /// Service for all requests of the listener.
     pub service: ServiceId,
     /// True if each connection begins with a PROXY header of a trusted proxy.
     pub proxy_protocol: bool,

@@ -21,7 +21,7 @@ pub struct OriginGroup {
     pub identity: Arc<str>,
     /// The URLs of the members, in the order of `balance.members`.
     pub members: Vec<OriginUrl>,
-    /// How a member is chosen, and what takes one out of use.
+    /// Rules for the choice of a member, and for taking one out of use.
     pub balance: GroupSettings,
     /// The `Host` that members get, unless a route says otherwise.
     pub host: HostPolicy,
@@ -33,7 +33,7 @@ pub struct OriginGroup {
     pub retry_statuses: Vec<Status>,
     /// Most attempts at one request.
     pub attempts: u32,
-    /// How members are checked, if they are.
+    /// Active checks of members; `None` without checks.
     pub check: Check,
     /// Version of the PROXY header that begins each connection to a member, if one does. Connections are
     /// not reused then.

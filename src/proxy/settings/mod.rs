@@ -46,7 +46,7 @@ pub struct Settings {
     pub name_sources: NameSources,
     /// Destinations that a forward proxy allows.
     pub destinations: DestinationPolicy,
-    /// What listeners serve that have no service of their own.
+    /// Service of listeners that have none of their own.
     pub service: Service,
     /// The services of listeners that have one of their own. A reload changes none into that of another
     /// listener: their order is that of the listeners.

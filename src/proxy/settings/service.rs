@@ -10,7 +10,7 @@ use super::auth::AuthRules;
 use super::sites::Sites;
 use super::throttle::ClientLimits;
 
-/// What a listener serves, and to whom.
+/// Service of listeners: its sites, its clients and their limits.
 #[derive(Clone, Debug, Default)]
 pub struct Service {
     /// The sites of a reverse proxy; `None` for a forward proxy.

@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::access::Cidr;
-
-use super::super::recent::Recent;
+use crate::throttle::recent::Recent;
 
 /// Offences by rule and network. The one counted least recently is forgotten if there are too many.
 ///
@@ -106,18 +105,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::reactor::{Clock, VirtualClock};
+    use crate::throttle::tests::{millis, start};
 
     const WITHIN: Duration = Duration::from_secs(8);
     const NANO: Duration = Duration::from_nanos(1);
-
-    fn start() -> Instant {
-        VirtualClock::default().now().mono
-    }
-
-    const fn millis(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
 
     fn network() -> Cidr {
         "192.0.2.1".parse().unwrap()

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::time::{read_duration, write_duration};
 
-use super::super::rate_limit::number;
 use super::action::BanAction;
 use super::offence::Kinds;
 use super::unit::BanUnit;
+use crate::throttle::rate_limit::number;
 
 /// Rule that begins bans: `after 20 of 401,403 within 1m by /24 -> drop for 10m`.
 ///

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use crate::access::Cidr;
-
-use super::super::client::{self, ADDRESS};
+use crate::throttle::client::{self, ADDRESS};
 
 /// Prefix lengths of the networks that a rule counts: `address`, `/24`, `/48` or `/24,/48`.
 ///

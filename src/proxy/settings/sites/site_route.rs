@@ -25,16 +25,16 @@ pub struct SiteRoute {
     pub methods: Vec<Box<str>>,
     /// A field that requests must have.
     pub field: Option<FieldMatch>,
-    /// What is done with the requests.
+    /// Action that answers the requests.
     pub action: RouteAction,
     /// Rules for the requests, and for the responses.
     pub policy: RoutePolicy,
 }
 
-/// What a route does with a request.
+/// Action of a route for a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RouteAction {
-    /// It is forwarded to a group of origins, or answered from the cache.
+    /// Forwards the request to a group of origins, or answers it from the cache.
     Forward(Forward),
     /// The client is redirected.
     Redirect(Redirect),
