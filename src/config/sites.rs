@@ -155,8 +155,9 @@ mod tests {
             (
                 "[[site]]\nto = 'app'\nset-response = 'X: {client}'",
                 "t.toml:4:1",
-                "a stored response is the same for all requests",
+                "which only fields of requests may have",
             ),
+            ("[[site]]\nto = 'app'\nset-response = 'ETag: 1'", "t.toml:4:1", "is a validator"),
             ("[[site]]\nanswer = '200 @/nowhere/x'", "t.toml:4:1", "/nowhere/x: "),
             ("[[site]]\nanswer = '100'", "t.toml:5:10", "is not STATUS"),
             ("[[site]]\nredirect = '200 /'", "t.toml:5:12", "none of 301, 302, 303, 307, 308"),

@@ -78,8 +78,9 @@ fn deliver_pending(
         }
     };
     let out = connection.output.bytes();
-    out.reserve(meta.head.wire().len() + ADDED);
-    out.extend_from_slice(meta.head.wire());
+    let head = exchange.edited(&meta.head);
+    out.reserve(head.wire().len() + ADDED);
+    out.extend_from_slice(head.wire());
     if let (Some(cookie), Err(_)) = (&meta.sticky, &meta.storing) {
         HeadWriter::resume(out).field("Set-Cookie", cookie.as_bytes());
     }
@@ -100,8 +101,9 @@ fn deliver_part(
     let (at, end) = form.extent();
     exchange.record.status = Some(form.status());
     let out = connection.output.bytes();
-    out.reserve(meta.head.wire().len() + ADDED);
-    form.write_head(out, meta);
+    let head = exchange.edited(&meta.head);
+    out.reserve(head.wire().len() + ADDED);
+    form.write_head(out, &head);
     let coding = TransferCoding::Identity;
     end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
     if at == end {
@@ -143,8 +145,9 @@ fn deliver_stored(
     let is_copied = end - at <= COPIED && !cx.shared.throttling.tables.has_bandwidth();
     let copied = if is_copied { usize::try_from(end - at).unwrap_or(0) } else { 0 };
     let out = connection.output.bytes();
-    out.reserve(object.head.wire().len() + ADDED + copied);
-    form.write_head(out, &object.head, object.length());
+    let whole = exchange.edited(&object.head);
+    out.reserve(whole.wire().len() + ADDED + copied);
+    form.write_head(out, &whole, object.length());
     let mut head = HeadWriter::resume(out);
     head.number("Age", age);
     let coding = TransferCoding::Identity;

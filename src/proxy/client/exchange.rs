@@ -1,9 +1,10 @@
 //! Exchanges: a request of a client and its response.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::http::{Method, RequestHead, Status};
+use crate::http::{Fields, Method, RequestHead, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::outcome::Outcome;
@@ -102,6 +103,15 @@ impl Exchange {
         self.record.status = Some(status);
         self.record.sent = sent;
         Next::Go(State::Finish)
+    }
+
+    /// Returns the head of a response of the origin as the client gets it, with the edits of the route. The
+    /// cache has the head without them: it obeys the origin.
+    pub(super) fn edited<'a>(&self, head: &'a Fields) -> Cow<'a, Fields> {
+        match &self.site_route {
+            Some(route) => route.policy.response_fields.apply(head),
+            None => Cow::Borrowed(head),
+        }
     }
 
     /// Returns the facts for a response that the proxy generates itself.

@@ -3,6 +3,8 @@
 //! Everything that depends on the version of the client's protocol stands here and in the codec of the
 //! connection; the steps know responses by their status, fields and content.
 
+use std::borrow::Cow;
+
 use crate::http::{Fields, HeadWriter, Name, ParseError, Version};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::transfer::pending_response::ResponseMeta;
@@ -59,7 +61,11 @@ pub(super) fn end_head(
 }
 
 /// Appends interim responses, if the client understands them (RFC 9110 §15.2).
-pub(super) fn write_interims(out: &mut Vec<u8>, heads: &[Fields], version: Version) {
+pub(super) fn write_interims<'a>(
+    out: &mut Vec<u8>,
+    heads: impl Iterator<Item = Cow<'a, Fields>>,
+    version: Version,
+) {
     if speaks_http11(version) {
         for head in heads {
             out.extend_from_slice(head.wire());

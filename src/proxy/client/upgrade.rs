@@ -76,7 +76,7 @@ pub(super) fn switch_protocols(
     else {
         return Next::fail(State::Wait(wait), ExchangeError::OriginGone);
     };
-    let mut greeting = head.wire().to_vec();
+    let mut greeting = exchange.edited(head).wire().to_vec();
     wait.reading.release(cx.reactor, cx.shared);
     exchange.record.status = Some(Status::SWITCHING_PROTOCOLS);
     let mut head = HeadWriter::resume(&mut greeting);

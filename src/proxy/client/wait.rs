@@ -208,7 +208,8 @@ fn relay_interims(
     if matches!(wait.fetch, FetchOf::Own(_)) {
         let pending = &mut cx.shared.responses[wait.reading.response];
         let interims = std::mem::take(&mut pending.interims);
-        http1::write_interims(connection.output.bytes(), &interims, exchange.request.version());
+        let heads = interims.iter().map(|head| exchange.edited(head));
+        http1::write_interims(connection.output.bytes(), heads, exchange.request.version());
     }
     match connection.flush(cx) {
         Poll::Ready(result) => result,

@@ -7,7 +7,6 @@ use crate::http::{
     Field, FieldNames, Fields, HeadWriter, Mapping, Name, ResponseHead, Status, date, push_via,
 };
 use crate::proxy::settings::Settings;
-use crate::proxy::settings::sites::field_edit::FieldEdits;
 use crate::time::Now;
 
 use super::request::FetchRequest;
@@ -21,8 +20,6 @@ pub(super) fn response_fields(
     now: Now,
 ) -> Fields {
     let mapping = mapping_of(request);
-    let edits = request.route.site().map(|site| &site.route.policy.response_fields);
-    let edits = edits.filter(|edits| !edits.is_empty());
     // An origin that received no credentials, because this proxy verified them, cannot comment on
     // them.
     let own_users = request.route.site().is_some_and(|site| site.has_users);
@@ -39,15 +36,11 @@ pub(super) fn response_fields(
             Name::Other if without_info && field.is_named(b"Authentication-Info") => {}
             _ if hop.is_hop_by_hop(&field) => {}
             Name::SetCookie if drops_cookies => {}
-            _ if edits.is_some_and(|edits| edits.drops(field.name)) => {}
             _ => match mapping.as_ref().and_then(|mapping| mapped(&field, mapping)) {
                 Some(value) => out.copy(Field { value: &value, ..field }),
                 None => out.copy(field),
             },
         }
-    }
-    for line in edits.into_iter().flat_map(FieldEdits::lines) {
-        out.push(line.name.as_bytes(), line.value.as_str().as_bytes());
     }
     if response.is_coded() {
         // Content in a coding that this proxy cannot decode ends with the connection, for the

@@ -62,7 +62,7 @@ pub(crate) fn check_response_line(name: &str, value: &[u8]) -> Result<(), HookEr
     let field = field_of(name, value)?;
     let rule = match field.id {
         Name::ContentLength | Name::TransferEncoding | Name::Trailer => Some(FieldRule::Framing),
-        Name::Date | Name::CacheStatus => Some(FieldRule::Own),
+        Name::Date | Name::Age | Name::CacheStatus => Some(FieldRule::Own),
         Name::ProxyAuthenticate => None, // a challenge of this proxy, with 407
         _ => {
             let none = Fields::default();

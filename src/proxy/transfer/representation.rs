@@ -171,9 +171,10 @@ impl StreamedRepresentation {
         self.as_form().0.status(Status::OK)
     }
 
-    /// Writes the head of the response, without the empty line.
-    pub(crate) fn write_head(self, out: &mut Vec<u8>, answer: &ResponseMeta) {
+    /// Writes the head of the response, without the empty line: the head of the whole, or one derived
+    /// from it.
+    pub(crate) fn write_head(self, out: &mut Vec<u8>, whole: &Fields) {
         let (form, length) = self.as_form();
-        form.write_head(out, &answer.head, length);
+        form.write_head(out, whole, length);
     }
 }

@@ -1,9 +1,10 @@
 //! Edits of fields: those that a route sets, adds and removes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::http::claims;
+use crate::http::{Fields, Name, claims};
 use crate::proxy::hook::field_rules::{check_request_name, check_response_line};
 
 use super::template::{Template, Variable};
@@ -26,9 +27,20 @@ impl FieldEdits {
         self.remove.is_empty() && self.set.is_empty() && self.add.is_empty()
     }
 
-    /// Returns true if lines of this name are removed, or replaced by others.
-    pub(crate) fn drops(&self, name: &[u8]) -> bool {
-        self.dropped().any(|dropped| dropped.eq_ignore_ascii_case(name))
+    /// Returns the head of a response with these edits, whose values have no variables.
+    pub(crate) fn apply<'a>(&self, head: &'a Fields) -> Cow<'a, Fields> {
+        if self.is_empty() {
+            return Cow::Borrowed(head);
+        }
+        let is_dropped =
+            |name: &[u8]| self.dropped().any(|dropped| dropped.eq_ignore_ascii_case(name));
+        let mut edited =
+            Fields::after(head.start_line().to_vec(), head.len() + self.lines().count());
+        head.iter().filter(|field| !is_dropped(field.name)).for_each(|field| edited.copy(field));
+        for line in self.lines() {
+            edited.push(line.name.as_bytes(), line.value.as_str().as_bytes());
+        }
+        Cow::Owned(edited)
     }
 
     /// Returns true if lines of this name, or of one that programs mistake it for, are removed or
@@ -74,13 +86,18 @@ impl FieldEdits {
     /// Returns the reason why one of them is not.
     pub fn check_response(&self) -> Result<(), String> {
         if let Some(line) = self.lines().find(|line| !line.value.is_literal()) {
-            return Err(format!(
-                "'{line}' has a variable, but a stored response is the same for all requests"
-            ));
+            return Err(format!("'{line}' has a variable, which only fields of requests may have"));
         }
         let check = |name: &str, value: &str| {
             check_response_line(name, value.as_bytes()).map_err(|error| error.to_string())
         };
+        // Conditions of requests are evaluated by the validators of the stored response.
+        let is_validator = |name: &str| {
+            matches!(Name::from_bytes(name.as_bytes()), Name::ETag | Name::LastModified)
+        };
+        if let Some(line) = self.lines().find(|line| is_validator(&line.name)) {
+            return Err(format!("'{line}' is a validator, which only the origin can give"));
+        }
         self.remove.iter().try_for_each(|name| check(&name.0, ""))?;
         self.lines().try_for_each(|line| check(&line.name, line.value.as_str()))
     }

@@ -92,7 +92,7 @@ pub struct RoutePolicy {
     pub limits: ClientLimits,
     /// Edits of requests to origins.
     pub request_fields: FieldEdits,
-    /// Edits of responses of origins, before they are stored.
+    /// Edits of responses, as clients get them.
     pub response_fields: FieldEdits,
     /// Use of the cache.
     pub cache: RouteCache,
