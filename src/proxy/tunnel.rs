@@ -48,6 +48,8 @@ pub(super) struct Tunnel {
     pub(super) held: usize,
     /// Route of the request, if it has limits of clients.
     pub(super) limited_route: Option<LimitedRoute>,
+    /// Time from which the client's limits grant bytes, if they have refused some.
+    pub(super) turn: Option<Instant>,
 }
 
 impl Driven for Tunnel {
@@ -131,13 +133,14 @@ impl Tunnel {
     }
 
     /// Takes the bytes that may be sent to the client now, within its limits.
-    fn take_bytes(&self, shared: &mut Shared, now: Instant) -> Grant {
+    fn take_bytes(&mut self, shared: &mut Shared, now: Instant) -> Grant {
         let Shared { throttling, settings, .. } = shared;
         if !throttling.tables.has_bandwidth() {
             return Grant { bytes: u64::MAX, wait: None };
         }
         let limits = (self.record.listener.service(), self.limited_route);
-        throttling.tables.take_bytes(limits, &Counted::of(&self.record, settings), TURN, now)
+        let client = Counted::of(&self.record, settings);
+        throttling.tables.take_bytes(limits, &client, TURN, &mut self.turn, now)
     }
 
     /// Returns bytes that were taken and not sent.

@@ -7,7 +7,8 @@ use super::client::ClientKey;
 use super::recent::Recent;
 
 /// Bytes by client, limited by token buckets. A bucket holds `burst` bytes at most, is full at
-/// first, and is filled with `bytes` a second.
+/// first, and is filled with `bytes` a second. Connections of one client that must wait are granted
+/// bytes one after the other.
 ///
 /// The client seen least recently is forgotten if there are too many, and has a full bucket again.
 #[derive(Debug)]
@@ -21,7 +22,8 @@ pub struct Bandwidth {
 pub struct Grant {
     /// Bytes granted, which may be 0.
     pub bytes: u64,
-    /// Time until more bytes are granted; `None` if all wanted bytes are granted now.
+    /// Time until more bytes are granted; `None` if all wanted bytes are granted now. If no bytes are
+    /// granted, the caller's turn is after this time.
     pub wait: Option<Duration>,
 }
 
@@ -30,6 +32,8 @@ pub struct Grant {
 struct Bucket {
     level: u128,
     at: Instant,
+    /// The latest turn of those that wait.
+    last_turn: Instant,
 }
 
 /// Units of a bucket in a byte.
@@ -62,10 +66,11 @@ impl Bandwidth {
     }
 
     /// Takes up to `wanted` bytes at `now`. A grant of fewer bytes has at least those of a
-    /// twentieth of a second, or none.
-    pub fn take(&mut self, key: &ClientKey, wanted: u64, now: Instant) -> Grant {
+    /// twentieth of a second, or none. `is_due` is true if the caller was refused before, and has
+    /// waited for its turn: it gets bytes although others wait, but leaves them theirs.
+    pub fn take(&mut self, key: &ClientKey, wanted: u64, is_due: bool, now: Instant) -> Grant {
         let (rate, most) = (u128::from(self.limit.bytes.max(1)), self.most());
-        let bucket = self.buckets.touch(key, || Bucket { level: most, at: now });
+        let bucket = self.buckets.touch(key, || Bucket { level: most, at: now, last_turn: now });
         let elapsed = now.saturating_duration_since(bucket.at).as_nanos();
         bucket.level = bucket.level.saturating_add(elapsed.saturating_mul(rate)).min(most);
         bucket.at = bucket.at.max(now);
@@ -73,16 +78,30 @@ impl Bandwidth {
         let least = |wanted: u64| {
             u128::from(wanted.min((self.limit.bytes / PARTS).max(1))).min(most / UNITS)
         };
-        let held = bucket.level / UNITS;
-        let granted = if held < least(wanted) { 0 } else { held.min(u128::from(wanted)) };
+        let time_for = |units: u128| {
+            Duration::from_nanos(u64::try_from(units.div_ceil(rate)).unwrap_or(u64::MAX))
+        };
+        let (held, others_wait) = (bucket.level / UNITS, bucket.last_turn > now);
+        let granted = match others_wait {
+            true if !is_due => 0,
+            _ if held < least(wanted) => 0,
+            true => least(wanted),
+            false => held.min(u128::from(wanted)),
+        };
         bucket.level -= granted * UNITS;
         let bytes = u64::try_from(granted).unwrap_or(wanted);
         let rest = wanted - bytes;
-        let wait = (rest > 0).then(|| {
-            let nanos = (least(rest) * UNITS).saturating_sub(bucket.level).div_ceil(rate);
-            Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-        });
-        Grant { bytes, wait }
+        if rest == 0 {
+            return Grant { bytes, wait: None };
+        }
+        let mut wait = time_for((least(rest) * UNITS).saturating_sub(bucket.level));
+        if bytes == 0 {
+            let behind =
+                bucket.last_turn.saturating_duration_since(now) + time_for(least(rest) * UNITS);
+            wait = if others_wait { wait.max(behind) } else { wait };
+            bucket.last_turn = now + wait;
+        }
+        Grant { bytes, wait: Some(wait) }
     }
 
     /// Returns bytes that were granted and not used. Bytes of a client that was forgotten are
@@ -125,25 +144,28 @@ mod tests {
     #[test]
     fn burst_is_granted_and_then_the_rate() {
         let (mut bandwidth, now, key) = (bandwidth("1000B/s burst=3000"), start(), address(1));
-        assert_eq!(bandwidth.take(&key, 0, now), all(0));
-        assert_eq!(bandwidth.take(&key, 2500, now), all(2500));
-        assert_eq!(bandwidth.take(&key, 2500, now), part(500, 50));
-        assert_eq!(bandwidth.take(&key, 2500, now), part(0, 50));
-        assert_eq!(bandwidth.take(&key, 2500, now + millis(49)), part(0, 1), "not byte by byte");
-        assert_eq!(bandwidth.take(&key, 2500, now + millis(50)), part(50, 50));
-        assert_eq!(bandwidth.take(&key, 10, now + millis(60)), all(10), "few are wanted");
-        assert_eq!(bandwidth.take(&key, 5000, now + millis(1_000_000)), part(3000, 50));
-        assert_eq!(bandwidth.take(&address(2), 3000, now), all(3000), "another client");
+        assert_eq!(bandwidth.take(&key, 0, false, now), all(0));
+        assert_eq!(bandwidth.take(&key, 2500, false, now), all(2500));
+        assert_eq!(bandwidth.take(&key, 2500, false, now), part(500, 50));
+        let mut take =
+            |wanted, is_due, after| bandwidth.take(&key, wanted, is_due, now + millis(after));
+        assert_eq!(take(2500, false, 49), part(0, 1), "not byte by byte");
+        assert_eq!(take(2500, false, 49), part(0, 51), "another connection waits behind it");
+        assert_eq!(take(2500, true, 50), part(50, 50));
+        assert_eq!(take(2500, false, 50), part(0, 100), "the rest waits behind the other one");
+        assert_eq!(take(10, true, 100), all(10), "few are wanted");
+        assert_eq!(bandwidth.take(&key, 5000, false, now + millis(1_000_000)), part(3000, 50));
+        assert_eq!(bandwidth.take(&address(2), 3000, false, now), all(3000), "another client");
     }
 
     #[test]
     fn bytes_given_back_are_granted_again() {
         let (mut bandwidth, now, key) = (bandwidth("1000B/s"), start(), address(1));
-        assert_eq!(bandwidth.take(&key, 1000, now), all(1000));
+        assert_eq!(bandwidth.take(&key, 1000, false, now), all(1000));
         bandwidth.give_back(&key, 600);
-        assert_eq!(bandwidth.take(&key, 600, now), all(600));
+        assert_eq!(bandwidth.take(&key, 600, false, now), all(600));
         bandwidth.give_back(&key, u64::MAX);
-        assert_eq!(bandwidth.take(&key, 2000, now), part(1000, 50), "no more than a burst");
+        assert_eq!(bandwidth.take(&key, 2000, false, now), part(1000, 50), "no more than a burst");
         bandwidth.give_back(&address(2), 5);
         assert_eq!(bandwidth.buckets.len(), 1, "an unknown client stays unknown");
     }
@@ -151,32 +173,56 @@ mod tests {
     #[test]
     fn slow_rates_grant_single_bytes() {
         let (mut bandwidth, now, key) = (bandwidth("3B/s burst=1"), start(), address(1));
-        assert_eq!(bandwidth.take(&key, 10, now).bytes, 1);
-        let wait = bandwidth.take(&key, 10, now).wait.unwrap();
+        assert_eq!(bandwidth.take(&key, 10, false, now).bytes, 1);
+        let wait = bandwidth.take(&key, 10, false, now).wait.unwrap();
         assert_eq!(wait, Duration::from_nanos(333_333_334), "it is rounded up");
-        assert_eq!(bandwidth.take(&key, 10, now + wait).bytes, 1);
+        assert_eq!(bandwidth.take(&key, 10, true, now + wait).bytes, 1);
+    }
+
+    #[test]
+    fn connections_of_a_client_get_the_same() {
+        let (mut bandwidth, start, key) = (bandwidth("100KiB/s burst=1MiB"), start(), address(1));
+        // One wants little at a time, and the first two are always asked first.
+        let wanted = [1 << 20, 1 << 10, 1 << 20, 1 << 20];
+        let (mut turns, mut got) = ([None; 4], [0; 4]);
+        let mut now = start;
+        while now < start + millis(60_000) {
+            for at in 0..4 {
+                while turns[at].is_none_or(|turn| turn <= now) {
+                    let grant = bandwidth.take(&key, wanted[at], turns[at].is_some(), now);
+                    got[at] += grant.bytes;
+                    turns[at] = grant.wait.filter(|_| grant.bytes == 0).map(|wait| now + wait);
+                }
+            }
+            now = turns.into_iter().flatten().min().unwrap();
+        }
+        let large = [got[0] - (1 << 20), got[2], got[3]];
+        let (most, least) = (large.into_iter().max().unwrap(), large.into_iter().min().unwrap());
+        assert!(most - least <= 10 * 1024, "{got:?}");
+        let all: u64 = got.iter().sum();
+        assert!(all + 20 * 1024 >= (1 << 20) + 60 * 100 * 1024, "no byte is lost: {got:?}");
     }
 
     #[test]
     fn changed_limit_counts_at_once() {
         let (mut bandwidth, now, key) = (bandwidth("1MiB/s"), start(), address(1));
-        bandwidth.take(&key, 1, now);
+        bandwidth.take(&key, 1, false, now);
         bandwidth.set_limit("1000B/s".parse().unwrap());
         assert_eq!(bandwidth.limit().to_string(), "1000B/s");
-        assert_eq!(bandwidth.take(&key, 5000, now), part(1000, 50));
+        assert_eq!(bandwidth.take(&key, 5000, false, now), part(1000, 50));
         bandwidth.set_limit("1000B/s by=network".parse().unwrap());
-        assert_eq!(bandwidth.take(&key, 1000, now), all(1000), "networks are other clients");
+        assert_eq!(bandwidth.take(&key, 1000, false, now), all(1000), "networks are other clients");
     }
 
     #[test]
     fn largest_values_do_not_overflow() {
         let limit = BandwidthLimit { bytes: u64::MAX, burst: u64::MAX, by: ClientUnit::Address };
         let (mut bandwidth, now, key) = (Bandwidth::new(limit, 1), start(), address(1));
-        assert_eq!(bandwidth.take(&key, u64::MAX, now), all(u64::MAX));
+        assert_eq!(bandwidth.take(&key, u64::MAX, false, now), all(u64::MAX));
         let later = now + Duration::from_secs(1 << 40);
-        assert_eq!(bandwidth.take(&key, u64::MAX, later), all(u64::MAX));
+        assert_eq!(bandwidth.take(&key, u64::MAX, false, later), all(u64::MAX));
         bandwidth.set_limit(BandwidthLimit { bytes: 0, burst: 0, by: ClientUnit::Address });
-        assert_eq!(bandwidth.take(&key, 2, later + millis(1000)), part(1, 1000));
+        assert_eq!(bandwidth.take(&key, 2, false, later + millis(1000)), part(1, 1000));
     }
 
     #[test]
@@ -184,7 +230,7 @@ mod tests {
         let (mut bandwidth, now) = (bandwidth("1KiB/s"), start());
         let before = Mark::now();
         for bits in 0..1_000_000 {
-            assert_eq!(bandwidth.take(&address(bits), 1024, now), all(1024));
+            assert_eq!(bandwidth.take(&address(bits), 1024, false, now), all(1024));
         }
         assert_eq!(bandwidth.buckets.len(), 1000);
         assert!(before.steps() <= 1_000_000 * 2 * LOOK_UP as u64, "{} steps", before.steps());
@@ -204,12 +250,12 @@ mod tests {
             let (mut now, mut total) = (start, 0);
             for (wanted, pause) in steps {
                 now += millis(pause);
-                let grant = bandwidth.take(&key, wanted, now);
+                let grant = bandwidth.take(&key, wanted, false, now);
                 prop_assert_eq!(grant.bytes == wanted, grant.wait.is_none());
                 total += grant.bytes;
                 if let Some(wait) = grant.wait {
                     now += wait;
-                    let next = bandwidth.take(&key, wanted - grant.bytes, now);
+                    let next = bandwidth.take(&key, wanted - grant.bytes, grant.bytes == 0, now);
                     prop_assert!(next.bytes > 0);
                     total += next.bytes;
                 }

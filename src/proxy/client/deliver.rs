@@ -86,7 +86,7 @@ fn deliver_pending(
     }
     end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
     let source = Source::Pending { reading, left: None };
-    Next::Go(State::Transmit(Transmission { source, coding, ended: false }))
+    Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
 }
 
 /// Delivers a part of a response of known length while the fetch receives it.
@@ -114,7 +114,7 @@ fn deliver_part(
     pending.body.skip_to(reading.reader, at, cx.reactor);
     cx.shared.account(reading.response); // the content that was skipped may have been dropped
     let source = Source::Pending { reading, left: Some(end - at) };
-    Next::Go(State::Transmit(Transmission { source, coding, ended: false }))
+    Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
 }
 
 /// Delivers a stored response: whole, in parts, or as a 304.
@@ -159,7 +159,7 @@ fn deliver_stored(
         return Next::Go(State::Finish);
     }
     let source = Source::Stored { object, at, end, parts };
-    Next::Go(State::Transmit(Transmission { source, coding, ended: false }))
+    Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
 }
 
 /// Returns the form in which a stored response answers the request. The boundary between parts differs

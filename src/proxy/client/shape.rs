@@ -1,5 +1,7 @@
 //! Shape: content is sent within the limits of bytes by time.
 
+use std::time::Instant;
+
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::shared::Shared;
 use crate::proxy::throttling::client_tables::LimitedRoute;
@@ -8,10 +10,12 @@ use crate::throttle::Grant;
 
 use super::context::ClientCx;
 
-/// Takes up to `wanted` bytes of content for the client of an exchange, by a route with limits.
+/// Takes up to `wanted` bytes of content for the client of an exchange, by a route with limits. `turn` is
+/// that of the exchange if it was refused.
 pub(super) fn take(
     (record, route): (&ExchangeRecord, Option<LimitedRoute>),
     wanted: u64,
+    turn: &mut Option<Instant>,
     cx: &mut ClientCx<'_>,
 ) -> Grant {
     let now = cx.now();
@@ -20,7 +24,7 @@ pub(super) fn take(
         return Grant { bytes: wanted, wait: None };
     }
     let limits = (record.listener.service(), route);
-    throttling.tables.take_bytes(limits, &Counted::of(record, settings), wanted, now)
+    throttling.tables.take_bytes(limits, &Counted::of(record, settings), wanted, turn, now)
 }
 
 /// Returns bytes that were taken and will not be sent.

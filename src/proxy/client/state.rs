@@ -1,6 +1,7 @@
 //! States of an exchange, and the results of its steps.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::auth::VerifyId;
 use crate::cache::Object;
@@ -127,6 +128,8 @@ pub(super) struct Transmission {
     pub(super) coding: TransferCoding,
     /// Set once the end of the content is in the send buffer.
     pub(super) ended: bool,
+    /// Time from which the client's limits grant bytes, if they have refused some.
+    pub(super) turn: Option<Instant>,
 }
 
 /// Result of a step. It hands the state back, so that the exchange owns it while nothing is driven.

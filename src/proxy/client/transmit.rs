@@ -115,7 +115,7 @@ fn plan(
         }
     };
     let client = (&exchange.record, exchange.limited_route);
-    let granted = shape::take(client, available.min(MAX_FRAME), cx);
+    let granted = shape::take(client, available.min(MAX_FRAME), &mut transmission.turn, cx);
     if let Grant { bytes: 0, wait: Some(wait) } = granted {
         return Planned::Held(wait);
     }

@@ -56,6 +56,7 @@ pub(super) fn open_tunnel(
         deadline: now + timeout,
         broken: false,
         limited_route: exchange.limited_route,
+        turn: None,
         held: 0,
     });
     cx.reactor.set_owner(client_io, id.token());

@@ -175,12 +175,32 @@ impl ClientTables {
         self.places[route.0].take(|_| true, client, now)
     }
 
-    /// Takes up to `wanted` bytes of content for a client, within all limits.
+    /// Takes up to `wanted` bytes of content for a client, within all limits. `turn` is kept for a
+    /// connection that was refused: until then it is granted nothing.
     pub(crate) fn take_bytes(
         &mut self,
         (listener, route): (ServiceId, Option<LimitedRoute>),
         client: &Counted<'_>,
         wanted: u64,
+        turn: &mut Option<Instant>,
+        now: Instant,
+    ) -> Grant {
+        if let Some(wait) = turn.and_then(|turn| turn.checked_duration_since(now))
+            && !wait.is_zero()
+        {
+            return Grant { bytes: 0, wait: Some(wait) };
+        }
+        let grant = self.take_in_turn((listener, route), client, wanted, turn.is_some(), now);
+        *turn = grant.wait.filter(|_| grant.bytes == 0).map(|wait| now + wait);
+        grant
+    }
+
+    fn take_in_turn(
+        &mut self,
+        (listener, route): (ServiceId, Option<LimitedRoute>),
+        client: &Counted<'_>,
+        wanted: u64,
+        is_due: bool,
         now: Instant,
     ) -> Grant {
         let mut all = Grant { bytes: wanted, wait: None };
@@ -190,7 +210,7 @@ impl ClientTables {
             for limit in 0..self.places[number].bandwidth.len() {
                 let bandwidth = &mut self.places[number].bandwidth[limit];
                 let Some(key) = client.key(bandwidth.limit().by) else { continue };
-                let grant = bandwidth.take(&key, all.bytes, now);
+                let grant = bandwidth.take(&key, all.bytes, is_due, now);
                 let excess = all.bytes - grant.bytes;
                 if excess > 0 {
                     self.give_back_to(&places[..at], client, excess);
@@ -319,14 +339,21 @@ mod tests {
         let process = limits(&[], &["10KiB/s", "1KiB/s burst=4KiB"]);
         let settings = settings(process, limits(&[], &["1KiB/s"]));
         let (mut tables, now) = (ClientTables::new(&settings), VirtualClock::default().now().mono);
-        let mut take = |listener, wanted| {
-            tables.take_bytes((ServiceId(listener), None), &client(), wanted, now).bytes
+        let (mut turn, mut other) = (None, None);
+        let mut take = |listener, wanted, turn: &mut Option<Instant>, now| {
+            let limits = (ServiceId(listener), None);
+            tables.take_bytes(limits, &client(), wanted, turn, now).bytes
         };
-        assert_eq!(take(1, 100_000), 1024, "the limit of the listener");
-        assert_eq!(take(1, 1), 0);
-        assert_eq!(take(0, 100_000), 3 * 1024, "what the burst has left");
+        assert_eq!(take(1, 100_000, &mut turn, now), 1024, "the limit of the listener");
+        assert_eq!(take(1, 1, &mut turn, now), 0);
+        assert_eq!(take(0, 100_000, &mut other, now), 3 * 1024, "what the burst has left");
         tables.give_back((HERE, None), &client(), 1000);
-        assert_eq!(tables.take_bytes((HERE, None), &client(), 5000, now).bytes, 1000);
+        let due = turn.unwrap();
+        let mut take = |turn: &mut Option<Instant>, now| {
+            tables.take_bytes((HERE, None), &client(), 5000, turn, now).bytes
+        };
+        assert_eq!(take(&mut turn, now), 0, "another connection may be first");
+        assert_eq!(take(&mut turn, due), 1001, "what was given back, and a byte of the time");
     }
 
     #[test]
