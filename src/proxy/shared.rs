@@ -26,7 +26,7 @@ use crate::proxy::settings::limits::Limits;
 use crate::proxy::transfer::body::{Body, State};
 use crate::proxy::transfer::buffer_pool::BufferPool;
 use crate::proxy::transfer::connection_memory::ConnectionMemory;
-use crate::proxy::transfer::pending_response::PendingResponse;
+use crate::proxy::transfer::pending_response::{OriginSide, PendingResponse};
 use crate::proxy::transfer::readers::ReaderKey;
 use crate::reactor::{Arena, FailedAddresses, Id, Reactor, Token, Wake};
 use crate::time::Now;
@@ -279,8 +279,9 @@ impl Shared {
         {
             self.cache.account_in_flight(response.accounted, 0);
             self.memory.count(&mut response.passing, 0);
-            if let Some((connection, _)) = response.switched {
+            if let Some(OriginSide { connection, place, .. }) = response.switched {
                 reactor.close(connection.io);
+                self.origins.groups.leave_place(place.as_ref(), reactor);
             }
         }
     }

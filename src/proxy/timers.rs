@@ -43,6 +43,8 @@ pub(super) enum FetchTimer {
     Slowest,
     /// Wait for the end of a response that no client reads any more.
     Unread,
+    /// Wait for the addresses of the members of a group.
+    Addresses,
     /// Wait for a place at a member of a group.
     Place,
 }
@@ -63,9 +65,9 @@ impl TimerKind<7> for ClientTimer {
     }
 }
 
-impl TimerKind<5> for FetchTimer {
-    const ALL: [Self; 5] =
-        [Self::Sending, Self::Response, Self::Slowest, Self::Unread, Self::Place];
+impl TimerKind<6> for FetchTimer {
+    const ALL: [Self; 6] =
+        [Self::Sending, Self::Response, Self::Slowest, Self::Unread, Self::Addresses, Self::Place];
 
     fn index(self) -> usize {
         self as usize
@@ -76,7 +78,7 @@ impl TimerKind<5> for FetchTimer {
 pub(super) type ClientTimers = Timers<ClientTimer, 7>;
 
 /// The timers of a fetch.
-pub(super) type FetchTimers = Timers<FetchTimer, 5>;
+pub(super) type FetchTimers = Timers<FetchTimer, 6>;
 
 /// At most one deadline per kind. A timer runs from [`set`](Self::set) or [`start`](Self::start)
 /// until it is stopped or taken.
@@ -147,7 +149,7 @@ mod tests {
     fn kinds_are_listed_by_index() {
         let clients = ClientTimer::ALL.map(TimerKind::index);
         let fetches = FetchTimer::ALL.map(TimerKind::index);
-        assert_eq!((clients, fetches), ([0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 4]));
+        assert_eq!((clients, fetches), ([0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 4, 5]));
     }
 
     #[test]

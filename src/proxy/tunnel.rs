@@ -10,6 +10,8 @@ use crate::proxy::auth::path_of;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::reason::Reason;
 use crate::proxy::observe::trace_event::TraceEvent;
+use crate::proxy::origin::groups::Place;
+use crate::proxy::routing;
 use crate::proxy::transfer::buffer_pool::BufferPool;
 use crate::reactor::{Budget, Driven, Id, Reactor, Ready, SocketId, Token, Wake};
 use crate::throttle::Grant;
@@ -33,6 +35,8 @@ pub(super) struct Tunnel {
     pub(super) origin: SocketId,
     pub(super) up: Pipe,
     pub(super) down: Pipe,
+    /// Place that the tunnel keeps at a member of a group of origins.
+    pub(super) place: Option<Place>,
     /// Destination about which rules decide, if they do.
     pub(super) checked: Option<CheckedDestination>,
     /// Number of the settings that have allowed the tunnel last.
@@ -161,17 +165,18 @@ impl Tunnel {
             return Ok(());
         }
         let settings = &shared.settings;
-        let Some(request) = &self.record.request else { return Ok(()) };
+        let Some(request) = self.record.request.clone() else { return Ok(()) };
+        self.record.auth_site = routing::auth_site(&request, &self.record, settings);
         let service = self.record.listener.service();
         if let Some(authentication) = shared.authentications.get(&self.record.auth_scope()) {
-            authentication.check_user(self.record.user.as_deref(), path_of(request))?;
+            authentication.check_user(self.record.user.as_deref(), path_of(&request))?;
         }
         let client = self.record.client.ip();
         if !settings.service(service).admits(client) {
             return Err(ExchangeError::ClientDenied(client));
         }
         let Some(checked) = &self.checked else { return Ok(()) };
-        let context = self.record.request_context(request);
+        let context = self.record.request_context(&request);
         let (host, rules) = (&checked.host, &settings.destinations);
         let interfaces = shared.origins.interfaces.known()?;
         let checked =
@@ -227,6 +232,7 @@ impl Tunnel {
             // A reset shows the peer that the bytes are incomplete.
             if self.broken { reactor.reset(io) } else { reactor.close(io) }
         }
+        shared.origins.groups.leave_place(self.place.as_ref(), reactor);
         shared.admission.leave(self.network);
         shared.memory.count(&mut self.held, 0);
         shared.record(&self.record, reactor.now());

@@ -337,6 +337,42 @@ class Reverse(Case):
         ):
             self.assertEqual(status(host, path, user), expected, (host, path, user))
 
+    def test_websocket_ends_once_its_site_has_lost_the_user(self):
+        origin, folder = self.start_origin(Echo), self.folder()
+        config, control = folder / "t.toml", folder / "control"
+        for name in ("alice", "bob"):
+            (folder / name).write_text(f"{name}:$apr1$ab$jiiV6N7hIIuIoJbc1hxOE/\n")
+
+        def write(*sites):
+            config.write_text(f"listen = '127.0.0.1:0'\ncontrol = '{control}'\n" + "".join(f"""
+                [[site]]
+                hosts = '{host}'
+                to = '{origin.url}'
+                users = '{folder}/{user}'
+                """ for host, user in sites))
+
+        write(("a.example", "alice"))
+        proxy = self.start_proxy("--config", str(config), listen=None)
+        chat = self.connect(proxy)
+        login = base64.b64encode(b"alice:secret").decode()
+        key = base64.b64encode(bytes(16)).decode()
+        chat.sendall(f"GET /chat HTTP/1.1\r\nHost: a.example\r\nAuthorization: Basic {login}\r\n"
+                     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                     f"Sec-WebSocket-Key: {key}\r\n\r\n".encode())
+        stream = chat.makefile("rb")
+        self.addCleanup(stream.close)
+        self.assertIn(b" 101 ", stream.readline())
+        while stream.readline() != b"\r\n":
+            pass
+        write(("b.example", "bob"), ("a.example", "alice"))
+        self.reload_at(control)
+        chat.sendall(b"\x81\x82\0\0\0\0hi")
+        self.assertEqual(stream.read(12), b"\x81\x0apong to hi")
+        write(("b.example", "alice"), ("a.example", "bob"))
+        self.reload_at(control)
+        with self.assertRaises(ConnectionResetError):
+            stream.read(1)
+
 
 def digest(name):
     """Returns the rest of a line for Digest: realm and HA1."""

@@ -30,6 +30,13 @@ impl<W: Copy + Ord> Group<W> {
         self.settle(now);
     }
 
+    /// Records that an endpoint has answered a request that keeps its place: the protocol was switched.
+    pub fn note_success(&mut self, id: EndpointId) {
+        if let Some(index) = self.index(id) {
+            self.endpoints[index].passive.succeeded();
+        }
+    }
+
     /// Puts `waiter` into the queue, unless it is there already. If a place is free, it is granted
     /// at once. Grants go by the policy without hash and sticky value, and do not know which
     /// endpoints the request has tried.

@@ -113,11 +113,13 @@ impl Files {
     fn write(&self, saved: &SavedBans) -> Result<(), String> {
         let bans = self.bans.as_ref().map(|path| (path, &saved.text));
         let nft = self.nft.as_ref().zip(saved.nft.as_ref());
-        for (path, text) in bans.into_iter().chain(nft) {
-            replace(path, text.as_bytes())
-                .map_err(|error| format!("cannot write bans to {}: {error}", path.display()))?;
-        }
-        Ok(())
+        let write = |(path, text): (&PathBuf, &String)| {
+            let written = replace(path, text.as_bytes());
+            written.map_err(|error| format!("cannot write bans to {}: {error}", path.display()))
+        };
+        // One file that cannot be written does not keep the other one back.
+        let (bans, nft) = (bans.map_or(Ok(()), write), nft.map_or(Ok(()), write));
+        bans.and(nft)
     }
 }
 

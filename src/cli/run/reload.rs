@@ -96,7 +96,10 @@ impl Program {
             Ok(written) => {
                 self.bans.iter_mut().for_each(BanStore::written);
                 let BansWritten(Unsaved(reason)) = *written;
-                return reason.iter().for_each(|reason| self.notices.complain(reason));
+                return reason.iter().for_each(|reason| {
+                    self.worker.save_bans_again(reactor);
+                    self.notices.complain(reason);
+                });
             }
             Err(other) => other,
         };

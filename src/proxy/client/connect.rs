@@ -5,13 +5,14 @@ use std::task::Poll;
 use crate::http::{HeadWriter, Status};
 use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::shared::Shared;
+use crate::proxy::transfer::pending_response::OriginSide;
 
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
 use super::state::{Connecting, Next, State};
 use super::status_fields::CacheStatus;
-use super::upgrade::{OriginSide, open_tunnel};
+use super::upgrade::open_tunnel;
 
 /// Connects to the destination; then a tunnel takes both connections.
 pub(super) fn connect(
@@ -34,7 +35,7 @@ pub(super) fn connect(
             }
             exchange.record.status = Some(Status::OK);
             let head = write_head(exchange, cx);
-            let origin = OriginSide { connection: origin, received: Vec::new() };
+            let origin = OriginSide { connection: origin, received: Vec::new(), place: None };
             open_tunnel(&route, origin, head, exchange, connection, cx);
             Next::HandedOver
         }

@@ -3,9 +3,8 @@
 use crate::http::{HeadWriter, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::outcome::Outcome;
-use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::routing::route::Route;
-use crate::proxy::transfer::pending_response::FetchResult;
+use crate::proxy::transfer::pending_response::{FetchResult, OriginSide};
 use crate::proxy::tunnel::{CheckedDestination, Pipe, Tunnel};
 use crate::reactor::Wake;
 
@@ -13,13 +12,6 @@ use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
 use super::state::{Next, State, Wait};
-
-/// The origin's side of a new tunnel.
-pub(super) struct OriginSide {
-    pub(super) connection: OriginConnection,
-    /// Bytes received behind the head.
-    pub(super) received: Vec<u8>,
-}
 
 /// Joins the client connection with an origin connection. The client receives `head` first; bytes that
 /// either side has sent already follow.
@@ -51,6 +43,7 @@ pub(super) fn open_tunnel(
         down: Pipe::with([earlier, head, origin.received].concat()),
         checked,
         checked_at_reload: None,
+        place: origin.place,
         record,
         moved_at: now,
         deadline: now + timeout,
@@ -72,7 +65,7 @@ pub(super) fn switch_protocols(
     cx: &mut ClientCx<'_>,
 ) -> Next {
     let pending = &mut cx.shared.responses[wait.reading.response];
-    let (Some((connection, received)), Some(FetchResult::Switched(head))) =
+    let (Some(origin), Some(FetchResult::Switched(head))) =
         (pending.switched.take(), &pending.result)
     else {
         return Next::fail(State::Wait(wait), ExchangeError::OriginGone);
@@ -84,13 +77,6 @@ pub(super) fn switch_protocols(
     exchange.cache_status.write_to(&mut head, &cx.shared.settings.name);
     exchange.auth_info.iter().for_each(|info| info.write_to(&mut head));
     head.end();
-    open_tunnel(
-        &wait.fetch.into_route(),
-        OriginSide { connection, received },
-        greeting,
-        exchange,
-        client,
-        cx,
-    );
+    open_tunnel(&wait.fetch.into_route(), origin, greeting, exchange, client, cx);
     Next::HandedOver
 }

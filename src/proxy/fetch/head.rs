@@ -10,7 +10,7 @@ use crate::http::hop::ConnectionOptions;
 use crate::http::{ClientEvent, ResponseHead, Status, Version, hop};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::timers::FetchTimer;
-use crate::proxy::transfer::pending_response::{FetchResult, ResponseMeta};
+use crate::proxy::transfer::pending_response::{FetchResult, OriginSide, ResponseMeta};
 use crate::tls::Problem;
 
 use super::attempt::{Attempt, Sending};
@@ -235,8 +235,10 @@ fn switch(
     fields.push(b"Connection", b"Upgrade");
     fields.push(b"Upgrade", protocol.as_bytes());
     let Attempt { connection, input, .. } = *attempt;
+    let place = fetch.place.take();
+    place.iter().for_each(|place| cx.shared.origins.groups.note_success(place));
     let response = fetch.response(&mut cx.shared.responses);
-    response.switched = Some((connection, input.into_rest()));
+    response.switched = Some(OriginSide { connection, received: input.into_rest(), place });
     response.publish(FetchResult::Switched(Arc::new(fields)), cx.reactor);
     Next::Done(State::Finished)
 }

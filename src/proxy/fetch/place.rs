@@ -35,7 +35,6 @@ pub(super) fn take_place(
     if fetch.group.replace(group).is_none() {
         cx.shared.origins.groups.note_request(group, now);
     }
-    let is_late = fetch.timers.expires(FetchTimer::Place, now);
     let ask = Ask {
         hash: settings.hashes().then(|| hash(&settings, fetch)),
         sticky: settings.sticky.as_deref().and_then(|name| sticky(name, &fetch.request.head)),
@@ -44,6 +43,7 @@ pub(super) fn take_place(
     let groups = &mut cx.shared.origins.groups;
     match groups.take(group, &ask, fetch.id.token(), cx.reactor) {
         Choice::Place(place) => {
+            fetch.timers.stop(FetchTimer::Addresses);
             fetch.timers.stop(FetchTimer::Place);
             let origin = Arc::clone(&place.origin);
             fetch.request.origin = Some(Arc::clone(&origin));
@@ -51,18 +51,23 @@ pub(super) fn take_place(
             Poll::Ready(Ok(origin))
         }
         Choice::None => Poll::Ready(Err(fetch.no_member(cx))),
-        Choice::Unknown if is_late => Poll::Ready(Err(ExchangeError::DnsTimeout(None))),
+        Choice::Unknown if fetch.timers.expires(FetchTimer::Addresses, now) => {
+            Poll::Ready(Err(ExchangeError::DnsTimeout(None)))
+        }
         Choice::Unknown => {
             let timeout = cx.shared.settings.limits.connect_timeout;
-            fetch.timers.start(FetchTimer::Place, now + timeout);
+            fetch.timers.start(FetchTimer::Addresses, now + timeout);
             Poll::Pending
         }
         // A place may become free where the request has failed already: it would be granted that.
         Choice::Full if !fetch.tried.is_empty() => {
             Poll::Ready(Err(fetch.failure.take().unwrap_or(ExchangeError::QueueFull)))
         }
-        Choice::Full if is_late => Poll::Ready(Err(ExchangeError::QueueTimeout)),
+        Choice::Full if fetch.timers.expires(FetchTimer::Place, now) => {
+            Poll::Ready(Err(ExchangeError::QueueTimeout))
+        }
         Choice::Full => {
+            fetch.timers.stop(FetchTimer::Addresses);
             if groups.enqueue(group, fetch.id.token()).is_err() {
                 return Poll::Ready(Err(ExchangeError::QueueFull));
             }

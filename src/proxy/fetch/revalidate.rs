@@ -1,5 +1,6 @@
 //! Effects of a response on stored responses: the origin confirms, updates or invalidates them.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::cache::{self, NotStored, Object, Storable};
@@ -105,8 +106,14 @@ pub(super) fn invalidate(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_
         cache.invalidate(&key, fetch.ticket);
     }
     let (base, origin) = (&*fetch.request.route.uri, fetch.request.route.root());
+    let mapping = rewrite_response::mapping_of(&fetch.request);
     for name in [Name::Location, Name::ContentLocation] {
-        let value = head.fields().only(name).and_then(|value| std::str::from_utf8(value).ok());
+        // The cache knows resources by the URIs that clients use.
+        let value = head.fields().only(name).map(|value| {
+            let mapped = mapping.as_ref().and_then(|mapping| mapping.location(value));
+            mapped.map_or(Cow::Borrowed(value), Cow::Owned)
+        });
+        let value = value.as_ref().and_then(|value| std::str::from_utf8(value).ok());
         let named = value.and_then(|value| reference::resolve(base, value));
         let is_same_origin =
             |uri: &String| uri.strip_prefix(origin).is_some_and(|path| path.starts_with('/'));

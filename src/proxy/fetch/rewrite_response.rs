@@ -116,7 +116,7 @@ pub(super) fn updated_fields(stored: &Fields, not_modified: &Fields) -> Fields {
 
 /// Returns the mapping of the fields in which the origin names itself. `None` in a forward proxy, and
 /// for a request of the proxy itself.
-fn mapping_of(request: &FetchRequest) -> Option<Mapping<'_>> {
+pub(super) fn mapping_of(request: &FetchRequest) -> Option<Mapping<'_>> {
     let (route, origin) = (&request.route, request.origin.as_ref()?);
     let forward = route.site()?.forward()?;
     Some(Mapping {

@@ -189,6 +189,20 @@ impl Groups {
         group.wake(wake);
     }
 
+    /// Gives a place back that was kept after the response.
+    pub(crate) fn leave_place(&mut self, place: Option<&Place>, reactor: &mut Reactor<Mail>) {
+        if let Some(place) = place {
+            self.release(place, None, reactor.now().mono, reactor);
+        }
+    }
+
+    /// Records that the member of a place has answered a request, which keeps the place.
+    pub(crate) fn note_success(&mut self, place: &Place) {
+        if let Some(group) = self.list.get_mut(place.group) {
+            group.balance.note_success(place.endpoint);
+        }
+    }
+
     /// Returns true if a request can be sent at once to a member of the group, besides those that were
     /// `tried`.
     pub(crate) fn has_member(
@@ -379,7 +393,10 @@ impl RunningGroup {
             let proxy_protocol = settings.proxy_protocol;
             let origin = Origin::of(url, tls).map(|origin| Origin { proxy_protocol, ..origin });
             match &origin {
-                Err(why) => self.balance.set_unresolved(at, why.as_str().into(), now),
+                Err(why) => {
+                    self.balance.set_addresses(at, &[], now);
+                    self.balance.set_unresolved(at, why.as_str().into(), now);
+                }
                 Ok(origin) => {
                     let known = origin.known_address();
                     known.into_iter().for_each(|it| self.balance.set_addresses(at, &[it], now));

@@ -18,6 +18,8 @@ const SLICE: usize = 256;
 const MOST_LINES: usize = 32;
 /// Shortest time between two times at which bans are saved.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Time after which bans that could not be saved are saved again.
+const RETRY: Duration = Duration::from_secs(60);
 
 /// Bans of clients.
 #[derive(Debug)]
@@ -154,6 +156,12 @@ impl BanTable {
     /// Has bans saved from now on: the embedder takes them ([`take_saved`](Self::take_saved)).
     pub(crate) const fn save(&mut self) {
         self.is_saved = true;
+    }
+
+    /// Has bans saved again after a while: they could not be saved.
+    pub(crate) fn save_again(&mut self, now: Instant) {
+        (self.has_changed, self.has_news) = (true, true);
+        self.next_save = Some(now + RETRY);
     }
 
     /// Takes the bans to save, if they have changed.
@@ -303,6 +311,15 @@ mod tests {
         table.keep(clock.now());
         assert!(table.take_saved().unwrap().text.contains("192.0.2.2 drop "));
         assert_eq!(table.take_last(clock.now()), None);
+        table.save_again(clock.now().mono);
+        assert!(table.has_news());
+        assert_eq!(table.keep(clock.now()).1, Some(clock.now().mono + Duration::from_secs(9)));
+        assert_eq!(table.take_saved(), None, "not at once");
+        clock.advance(RETRY);
+        table.keep(clock.now());
+        assert!(table.take_saved().is_some());
+        table.save_again(clock.now().mono);
+        assert!(table.take_last(clock.now()).is_some(), "at the end without delay");
         ban(&mut table, 3, &clock);
         assert!(table.take_last(clock.now()).unwrap().text.contains("192.0.2.3 drop "));
     }

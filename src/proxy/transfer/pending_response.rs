@@ -12,6 +12,7 @@ use crate::cache::{NotStored, Object, OriginFailure, Storable};
 use crate::http::range::Part;
 use crate::http::{BodyLength, Fields, Status};
 use crate::proxy::error::ExchangeError;
+use crate::proxy::origin::groups::Place;
 use crate::proxy::origin::pool::OriginConnection;
 use crate::reactor::{Token, Wake};
 
@@ -61,6 +62,16 @@ impl FetchResult {
     }
 }
 
+/// The origin's side of a tunnel.
+#[derive(Debug)]
+pub(crate) struct OriginSide {
+    pub(crate) connection: OriginConnection,
+    /// Bytes received behind the head.
+    pub(crate) received: Vec<u8>,
+    /// Place at a member of a group, which the tunnel keeps to its end.
+    pub(crate) place: Option<Place>,
+}
+
 /// A response in flight.
 #[derive(Debug)]
 pub(crate) struct PendingResponse {
@@ -76,8 +87,8 @@ pub(crate) struct PendingResponse {
     pub(crate) accounted: usize,
     /// Bytes of the body charged to the memory of connections.
     pub(crate) passing: usize,
-    /// After a switch: the connection, and the bytes received on it after the head.
-    pub(crate) switched: Option<(OriginConnection, Vec<u8>)>,
+    /// The connection after a switch.
+    pub(crate) switched: Option<OriginSide>,
 }
 
 impl PendingResponse {

@@ -270,6 +270,13 @@ impl Worker {
         self.shared.throttling.bans.take_saved()
     }
 
+    /// Has bans saved again after a minute, or at the end of the process: the embedder could not save
+    /// them.
+    pub fn save_bans_again(&mut self, reactor: &mut Reactor<Mail>) {
+        self.shared.throttling.bans.save_again(reactor.now().mono);
+        reactor.wake(self.upkeep.token());
+    }
+
     /// Takes the bans of clients if they have changed since they were taken: for the end of the process.
     pub fn take_last_bans(&mut self, now: Now) -> Option<SavedBans> {
         self.shared.throttling.bans.take_last(now)

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
 
 use mio::net::{UnixListener, UnixStream};
-use socket2::{Domain, SockAddr, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::transport::LocalOptions;
 
@@ -45,6 +45,8 @@ impl LocalListener {
             }
             bound => bound?,
         }
+        // At once: until then, a process that starts takes the socket for one left behind.
+        socket.listen(options.backlog)?;
         let created = fs::symlink_metadata(path)?;
         let listener = UnixListener::from_std(StdListener::from(OwnedFd::from(socket)));
         // From here on, an error removes the file.
@@ -52,7 +54,6 @@ impl LocalListener {
         if created.mode() & PERMISSIONS != options.mode & PERMISSIONS {
             fs::set_permissions(path, Permissions::from_mode(options.mode & PERMISSIONS))?;
         }
-        SockRef::from(&local.listener).listen(options.backlog)?;
         Ok(local)
     }
 }

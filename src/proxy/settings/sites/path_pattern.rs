@@ -155,9 +155,26 @@ fn skip_wildcards(parts: &[GlobPart], matched: &mut [bool]) {
     }
 }
 
-/// Returns a path in which no unreserved character is percent-encoded: such paths are equivalent (RFC
-/// 3986 §6.2.2.2).
+/// Returns the path by which routes are found: unreserved characters are not percent-encoded (RFC 3986
+/// §6.2.2.2), and there are no empty segments and no segments `.`. Most origins serve the same for all
+/// these paths.
 pub(crate) fn normalized(path: &str) -> Cow<'_, str> {
+    let path = decoded(path);
+    if !path.contains("//") && !path.contains("/.") {
+        return path;
+    }
+    let mut plain = String::with_capacity(path.len());
+    for segment in path.split_inclusive('/') {
+        let is_root = plain.is_empty();
+        if is_root || !matches!(segment, "/" | "./" | ".") {
+            plain.push_str(segment);
+        }
+    }
+    plain.into()
+}
+
+/// Returns a path in which no unreserved character is percent-encoded.
+fn decoded(path: &str) -> Cow<'_, str> {
     if !path.contains('%') {
         return path.into();
     }
@@ -238,12 +255,16 @@ mod tests {
     }
 
     #[test]
-    fn escapes_of_unreserved_characters_are_decoded() {
+    fn spellings_of_a_path_are_one() {
         for (path, plain) in [
             ("/%61pi/%7Ex", "/api/~x"),
             ("/a%2Fb%20c%", "/a%2Fb%20c%"),
             ("/%4g%4", "/%4g%4"),
             ("/\u{e4}%61", "/\u{e4}a"),
+            ("//a///b//", "/a/b/"),
+            ("/./a/%2e/b/.", "/a/b/"),
+            ("/.a/..b/c.", "/.a/..b/c."),
+            ("/a/../b", "/a/../b"),
         ] {
             assert_eq!(normalized(path), plain);
         }
