@@ -157,6 +157,17 @@ mod tests {
                 "t.toml:4:1",
                 "which only fields of requests may have",
             ),
+            (
+                "[[site]]\nallow-client = '192.0.2.1'\n[[site.route]]\npath = '*.x'\nto = 'app'",
+                "t.toml:4:1",
+                "needs a route for all paths",
+            ),
+            (
+                "[[site]]\npath = '=/a'\nredirect = '301 /b{rest}'",
+                "t.toml:4:1",
+                "{rest} needs a prefix",
+            ),
+            ("[[site]]\nto = 'app'\nset-request = 'X: {rest}'", "t.toml:4:1", "redirect alone"),
             ("[[site]]\nto = 'app'\nset-response = 'ETag: 1'", "t.toml:4:1", "is a validator"),
             ("[[site]]\nanswer = '200 @/nowhere/x'", "t.toml:4:1", "/nowhere/x: "),
             ("[[site]]\nanswer = '100'", "t.toml:5:10", "is not STATUS"),

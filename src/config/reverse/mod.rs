@@ -158,7 +158,7 @@ impl ReverseOptions {
         }
         for RouteOption { path, to } in &self.routes {
             let section = RouteSection::to(path.clone(), to);
-            routes.push(section.route(groups)?);
+            routes.extend(section.routes(groups, &Arc::default())?);
         }
         Ok(routes)
     }

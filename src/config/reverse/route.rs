@@ -1,5 +1,6 @@
 //! Routes of sites: the keys of `[[site.route]]`.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use crate::config::table::value::{on_or_off, push, switch, texts};
 use crate::config::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 use crate::http::list;
 use crate::proxy::{
-    CacheMode, FieldMatch, HostPolicy, OriginGroup, OriginUrl, PathPattern, Redirect, RouteAction,
-    RoutePolicy, SiteRoute,
+    CacheMode, ClientLimits, FieldMatch, HostPolicy, OriginGroup, OriginUrl, PathPattern, Redirect,
+    RouteAction, RoutePolicy, SiteRoute,
 };
 use crate::units::Unit;
 
@@ -24,7 +25,7 @@ use super::groups::Groups;
 /// A route in the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RouteSection {
-    path: Option<PathPattern>,
+    paths: Vec<PathPattern>,
     methods: Vec<Box<str>>,
     field: Option<FieldMatch>,
     /// URL or name of a group.
@@ -35,7 +36,12 @@ pub struct RouteSection {
     prefix: Option<String>,
     host: Option<HostPolicy>,
     clients: Vec<Cidr>,
+    limits: ClientLimits,
     policy: RoutePolicy,
+    cache: Option<CacheMode>,
+    sorts_query: Option<bool>,
+    ignores_no_cache: Option<bool>,
+    drops_set_cookie: Option<bool>,
     /// Users of the paths of the route.
     users: Vec<String>,
     realm: Option<Realm>,
@@ -47,23 +53,24 @@ pub struct RouteSection {
 impl RouteSection {
     /// Returns the route from a path to a URL or a group.
     pub(super) fn to(path: PathPattern, to: &str) -> Self {
-        Self { path: Some(path), to: Some(to.to_owned()), ..Self::default() }
+        Self { paths: vec![path], to: Some(to.to_owned()), ..Self::default() }
     }
 
-    /// Returns the paths that need a user of the route's own; `None` if it has none.
+    /// Returns the paths that need a user of the route's own.
     ///
     /// # Errors
     /// A message that names the route, if its requests cannot be told by a path.
-    pub(super) fn protect(&self) -> Result<Option<Protect>, String> {
+    pub(super) fn protect(&self) -> Result<Vec<Protect>, String> {
         if self.users.is_empty() {
             return match self.realm.is_some() || self.schemes.is_some() {
-                true => {
-                    Err(format!("the route '{}': realm and auth need users", self.shown_path()))
-                }
-                false => Ok(None),
+                true => Err(format!("the route '{self}': realm and auth need users")),
+                false => Ok(Vec::new()),
             };
         }
-        let path = self.shown_path();
+        self.shown_paths().map(|path| self.protect_path(path)).collect()
+    }
+
+    fn protect_path(&self, path: &str) -> Result<Protect, String> {
         if !self.methods.is_empty()
             || self.field.is_some()
             || !path.starts_with('/')
@@ -74,12 +81,12 @@ impl RouteSection {
                  '*'"
             ));
         }
-        Ok(Some(Protect {
+        Ok(Protect {
             path: path.parse()?,
             realm: self.realm.clone(),
             files: self.users.clone(),
             schemes: self.schemes,
-        }))
+        })
     }
 
     /// Returns the key rules of the route, which take the place of all of the process.
@@ -91,34 +98,108 @@ impl RouteSection {
         self.policy.cache.key_rules.as_ref().and_then(get).into_iter().collect()
     }
 
-    fn shown_path(&self) -> &str {
-        self.path.as_ref().map_or("/", PathPattern::as_str)
+    fn shown_paths(&self) -> impl Iterator<Item = &str> {
+        let all = self.paths.is_empty().then_some("/");
+        self.paths.iter().map(PathPattern::as_str).chain(all)
     }
 
-    /// Returns the route, for which `groups` are known by name.
+    /// Returns the limits of clients.
+    pub(super) const fn limits(&self) -> &ClientLimits {
+        &self.limits
+    }
+
+    /// Returns true if the section says how requests are answered.
+    pub(super) const fn has_action(&self) -> bool {
+        self.to.is_some() || self.redirect.is_some() || self.answer.is_some()
+    }
+
+    /// Returns true if the section is for all requests.
+    pub(super) fn is_for_all(&self) -> bool {
+        let mut paths = self.shown_paths();
+        self.methods.is_empty() && self.field.is_none() && paths.any(|path| path == "/")
+    }
+
+    /// Returns true if the section says for which requests it is.
+    pub(super) fn has_conditions(&self) -> bool {
+        !self.paths.is_empty() || !self.methods.is_empty() || self.field.is_some()
+    }
+
+    /// Returns the section with the keys of its site that it lacks.
     ///
     /// # Errors
-    /// A message that names the route and the reason.
-    pub(super) fn route(&self, groups: &Groups) -> Result<SiteRoute, String> {
-        let wrong = |why: String| format!("the route '{}': {why}", self.shown_path());
-        let mut route = self.action(groups).map_err(wrong)?;
-        route.methods.clone_from(&self.methods);
-        route.field.clone_from(&self.field);
-        route.policy = self.policy.clone();
-        for text in &self.error_pages {
-            route.policy.error_pages.extend(answer::pages(text).map_err(wrong)?);
+    /// A message that names the route, if it cannot have the clients of the site.
+    pub(super) fn inheriting(&self, site: &Self) -> Result<Self, String> {
+        let mut route = self.clone();
+        let is_prefix = |path: &PathPattern| path.prefix().is_some();
+        for key in ROUTE.iter().filter(|key| INHERITED.contains(&key.name)) {
+            if !(key.get)(&route).is_empty() || (key.name == "host" && route.to.is_none()) {
+                continue;
+            }
+            if key.name == "allow-client" && !self.paths.iter().all(is_prefix) {
+                // The paths have the clients of the prefix around them.
+                match site.clients.is_empty() || (site.has_action() && site.is_for_all()) {
+                    true => continue,
+                    false => {
+                        return Err(format!(
+                            "the route '{self}': allow-client of the site needs a route for all paths; \
+                             give the site to, redirect or answer"
+                        ));
+                    }
+                }
+            }
+            (key.get)(site).iter().try_for_each(|value| (key.set)(&mut route, value))?;
         }
-        route.policy.clients = (!self.clients.is_empty()).then(|| self.clients.clone());
-        route.policy.request_fields.check_request().map_err(wrong)?;
-        route.policy.response_fields.check_response().map_err(wrong)?;
         Ok(route)
     }
 
-    fn action(&self, groups: &Groups) -> Result<SiteRoute, String> {
-        let path = self.path.clone().unwrap_or_else(PathPattern::everything);
+    /// Returns the routes, one for each path, for which `groups` are known by name. Limits that are those
+    /// of the site count for all of its routes together.
+    ///
+    /// # Errors
+    /// A message that names the route and the reason.
+    pub(super) fn routes(
+        &self,
+        groups: &Groups,
+        of_site: &Arc<ClientLimits>,
+    ) -> Result<Vec<SiteRoute>, String> {
+        let wrong = |why: String| format!("the route '{self}': {why}");
+        let mut policy = self.policy.clone();
+        for text in &self.error_pages {
+            policy.error_pages.extend(answer::pages(text).map_err(wrong)?);
+        }
+        policy.clients = (!self.clients.is_empty()).then(|| self.clients.clone());
+        policy.limits = match self.limits == **of_site {
+            true => Arc::clone(of_site),
+            false => Arc::new(self.limits.clone()),
+        };
+        policy.cache.mode = self.cache.unwrap_or_default();
+        policy.cache.ignore_no_cache = self.ignores_no_cache.unwrap_or_default();
+        policy.cache.drop_set_cookie = self.drops_set_cookie.unwrap_or_default();
+        if let Some(sorts) = self.sorts_query {
+            policy.cache.key_rules.get_or_insert_default().sort = sorts;
+        }
+        policy.request_fields.check_request().map_err(wrong)?;
+        policy.response_fields.check_response().map_err(wrong)?;
+        let all = self.paths.is_empty().then(PathPattern::everything);
+        let routes = self.paths.iter().cloned().chain(all).map(|path| {
+            let mut route = self.action(path, groups)?;
+            route.methods.clone_from(&self.methods);
+            route.field.clone_from(&self.field);
+            route.policy = policy.clone();
+            Ok(route)
+        });
+        routes.collect::<Result<_, String>>().map_err(wrong)
+    }
+
+    fn action(&self, path: PathPattern, groups: &Groups) -> Result<SiteRoute, String> {
         let action = match (&self.to, &self.redirect, &self.answer) {
             (Some(to), None, None) => return self.forward(path, group_of(to, groups)?),
-            (None, Some(redirect), None) => RouteAction::Redirect(redirect.clone()),
+            (None, Some(redirect), None) => {
+                if redirect.location.has_rest() && path.prefix().is_none() {
+                    return Err("{rest} needs a prefix, not '=' or '*'".to_owned());
+                }
+                RouteAction::Redirect(redirect.clone())
+            }
             (None, None, Some(text)) => RouteAction::Answer(Arc::new(answer::read(text)?)),
             _ => return Err("give one of to, redirect and answer".to_owned()),
         };
@@ -146,6 +227,14 @@ impl RouteSection {
             }
         }
         Ok(route)
+    }
+}
+
+/// Writes the paths of the route.
+impl fmt::Display for RouteSection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths: Vec<&str> = self.shown_paths().collect();
+        f.write_str(&paths.join(", "))
     }
 }
 
@@ -185,15 +274,38 @@ fn cache_mode(text: &str) -> Result<CacheMode, String> {
     }
 }
 
+/// Keys that a route has from its site, unless it has the key itself. Users are those of the longest
+/// prefix with users anyway.
+const INHERITED: &[&str] = &[
+    "host",
+    "allow-client",
+    "request-rate",
+    "bandwidth",
+    "set-request",
+    "add-request",
+    "remove-request",
+    "set-response",
+    "add-response",
+    "remove-response",
+    "cache",
+    "bypass-cookie",
+    "key-drop-query",
+    "key-keep-query",
+    "key-sort-query",
+    "error-page",
+    "ignore-client-no-cache",
+    "drop-set-cookie",
+];
+
 /// Keys of `[[site.route]]`.
 pub const ROUTE: &[Key<RouteSection>] = &[
-    one(
+    many(
         "path",
         "PATTERN",
-        "Paths of the route: /PREFIX, =/EXACT, or a pattern with * (within a segment) and ** (across \
+        "Paths of the route: /PREFIX, =/EXACT, or patterns with * (within a segment) and ** (across \
          segments), such as *.php [default: /]",
-        |o, text| text.parse().map(|path| o.path = Some(path)),
-        |o| texts(o.path.as_slice()),
+        |o, text| text.parse().map(|path| o.paths.push(path)),
+        |o| texts(&o.paths),
     ),
     many(
         "methods",
@@ -270,16 +382,16 @@ pub const ROUTE: &[Key<RouteSection>] = &[
         "LIMIT",
         "Requests of one client of the route by time, such as '100/s' or '600/m burst=50 by=network', beside \
          the limits of the process and the listener [default: none]",
-        |o, text| add_rate(&mut o.policy.limits, text),
-        |o| rates(&o.policy.limits),
+        |o, text| add_rate(&mut o.limits, text),
+        |o| rates(&o.limits),
     ),
     many(
         "bandwidth",
         "LIMIT",
         "Content sent to one client of the route by time, such as '1MiB/s burst=4MiB', beside the limits of the process and the listener \
          [default: none]",
-        |o, text| add_bandwidth(&mut o.policy.limits, text),
-        |o| bandwidth(&o.policy.limits),
+        |o, text| add_bandwidth(&mut o.limits, text),
+        |o| bandwidth(&o.limits),
     ),
     many(
         "users",
@@ -356,13 +468,15 @@ pub const ROUTE: &[Key<RouteSection>] = &[
     one(
         "cache",
         "on|off|TIME",
-        "Use of the cache: by the rules of HTTP, not at all, or for all successful responses to GET, which \
-         are fresh for this time whatever the origin says [default: on]",
-        |o, text| cache_mode(text).map(|mode| o.policy.cache.mode = mode),
-        |o| match o.policy.cache.mode {
-            CacheMode::On => on_or_off(true),
-            CacheMode::Off => on_or_off(false),
-            CacheMode::Forced(time) => vec![time.write()],
+        "Use of the cache: by the rules of HTTP, not at all, or for all successful responses to GET without \
+         Set-Cookie, which are fresh for this time whatever the origin says, private and no-store included \
+         [default: on]",
+        |o, text| cache_mode(text).map(|mode| o.cache = Some(mode)),
+        |o| match o.cache {
+            None => Vec::new(),
+            Some(CacheMode::On) => on_or_off(true),
+            Some(CacheMode::Off) => on_or_off(false),
+            Some(CacheMode::Forced(time)) => vec![time.write()],
         },
     ),
     many(
@@ -397,8 +511,8 @@ pub const ROUTE: &[Key<RouteSection>] = &[
         "key-sort-query",
         "on|off",
         "Ignore the order of query parameters in the cache key, in place of the option of this name",
-        |o, text| switch(text).map(|on| o.key_rules().sort = on),
-        |o| o.key_rule(|rules| rules.sort.then(|| "on".to_owned())),
+        |o, text| switch(text).map(|on| o.sorts_query = Some(on)),
+        |o| o.sorts_query.map(on_or_off).unwrap_or_default(),
     ),
     many(
         "error-page",
@@ -413,14 +527,14 @@ pub const ROUTE: &[Key<RouteSection>] = &[
         "on|off",
         "Serve fresh responses also to requests with no-cache, max-age or min-fresh [default: as the \
          option of this name]",
-        |o, text| switch(text).map(|on| o.policy.cache.ignore_no_cache = on),
-        |o| on_or_off(o.policy.cache.ignore_no_cache),
+        |o, text| switch(text).map(|on| o.ignores_no_cache = Some(on)),
+        |o| o.ignores_no_cache.map(on_or_off).unwrap_or_default(),
     ),
     one(
         "drop-set-cookie",
         "on|off",
         "Remove Set-Cookie from responses to GET and HEAD, so that they can be stored [default: off]",
-        |o, text| switch(text).map(|on| o.policy.cache.drop_set_cookie = on),
-        |o| on_or_off(o.policy.cache.drop_set_cookie),
+        |o, text| switch(text).map(|on| o.drops_set_cookie = Some(on)),
+        |o| o.drops_set_cookie.map(on_or_off).unwrap_or_default(),
     ),
 ];

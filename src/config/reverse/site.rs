@@ -1,6 +1,7 @@
 //! Sites: the keys of `[[site]]`, beside those of its only route.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::config::protect::Protect;
 use crate::config::section::{Key, lines, many};
@@ -25,9 +26,16 @@ impl SiteSection {
     /// A message that names the site and the reason.
     pub(super) fn site(&self, groups: &Groups) -> Result<Site, String> {
         let wrong = |why: String| format!("the site {}: {why}", self);
-        let rest = (self.rest != RouteSection::default()).then_some(&self.rest);
-        let routes = self.routes.iter().chain(rest).map(|route| route.route(groups));
-        let routes = routes.collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        let limits = Arc::new(self.rest.limits().clone());
+        let mut routes = Vec::new();
+        for route in &self.routes {
+            let route = route.inheriting(&self.rest).map_err(wrong)?;
+            routes.extend(route.routes(groups, &limits).map_err(wrong)?);
+        }
+        // Without a destination, the keys of the site are those of its routes alone.
+        if self.rest.has_action() || self.rest.has_conditions() {
+            routes.extend(self.rest.routes(groups, &limits).map_err(wrong)?);
+        }
         if routes.is_empty() {
             return Err(wrong("it has no route; add to = 'http://127.0.0.1:8080'".to_owned()));
         }
@@ -42,8 +50,9 @@ impl SiteSection {
     /// A message that names the site and the route.
     pub(in crate::config) fn protected(&self) -> Result<Vec<Protect>, String> {
         let routes = self.routes.iter().chain([&self.rest]);
-        let protects = routes.filter_map(|route| route.protect().transpose());
-        protects.collect::<Result<_, _>>().map_err(|why| format!("the site {self}: {why}"))
+        let protects = routes.map(RouteSection::protect).collect::<Result<Vec<_>, _>>();
+        let protects = protects.map_err(|why| format!("the site {self}: {why}"))?;
+        Ok(protects.into_iter().flatten().collect())
     }
 
     /// Returns the lines of the site in a file, and the tables of its routes.

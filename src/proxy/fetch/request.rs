@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cache::{CacheKey, Object, Presented};
-use crate::http::{BodyLength, Method, Name, RequestHead, Status};
+use crate::http::{BodyLength, Fields, Method, Name, RequestHead, Status};
 use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::{Origin, Route};
 use crate::proxy::settings::sites::site_route::CacheMode;
@@ -67,26 +67,22 @@ impl FetchRequest {
         site.is_some_and(|site| site.route.policy.request_fields.tell_user())
     }
 
-    /// Returns the lifetime of a response with this status, if the route of the site gives it one whatever
-    /// the origin says. Responses to requests with credentials are the client's own.
-    pub(super) fn forced_lifetime(&self, status: Status) -> Option<Duration> {
-        let CacheMode::Forced(lifetime) = self.route.site()?.route.policy.cache.mode else {
-            return None;
-        };
+    /// Returns the lifetime of a response, if the route of the site gives it one whatever the origin says.
+    /// Responses to requests with credentials, and those that set a cookie which is not dropped, are the
+    /// client's own.
+    pub(super) fn forced_lifetime(&self, status: Status, fields: &Fields) -> Option<Duration> {
+        let policy = &self.route.site()?.route.policy.cache;
+        let CacheMode::Forced(lifetime) = policy.mode else { return None };
+        let sets_cookie = fields.has(Name::SetCookie) && !policy.drop_set_cookie;
         let is_get = self.head.method() == Method::Get && !self.head.body_length().has_content();
         let is_own = self.head.fields().has(Name::Authorization) || self.tells_user();
-        (is_get && !is_own && status.is_success()).then_some(lifetime)
+        (is_get && !is_own && !sets_cookie && status.is_success()).then_some(lifetime)
     }
 
-    /// Returns true if `Set-Cookie` is removed from a response with this status, so that the response can
-    /// be stored.
-    pub(super) fn drops_cookies(&self, status: Status) -> bool {
-        if self.bypasses_cache {
-            return false;
-        }
+    /// Returns true if `Set-Cookie` is removed from the response, so that it can be stored.
+    pub(super) fn drops_cookies(&self) -> bool {
         let asked = self.route.site().is_some_and(|site| site.route.policy.cache.drop_set_cookie);
-        let is_safe = matches!(self.head.method(), Method::Get | Method::Head);
-        (asked && is_safe) || self.forced_lifetime(status).is_some()
+        asked && !self.bypasses_cache && matches!(self.head.method(), Method::Get | Method::Head)
     }
 
     /// Returns the client's address behind trusted proxies. The port is 0 if only the address is known.

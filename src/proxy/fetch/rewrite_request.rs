@@ -125,6 +125,7 @@ fn add_fields(head: &mut HeadWriter<'_>, fetch: &FetchRequest, behind: &Behind<'
             Variable::Host => route.authority(),
             Variable::Method => fetch.head.method_name(),
             Variable::Path => path_of(&fetch.head),
+            Variable::Rest => "", // only redirections have it
             Variable::Scheme => route.scheme().name(),
             Variable::Uri => path_and_query,
             Variable::User => fetch.user.as_deref().unwrap_or_default(),

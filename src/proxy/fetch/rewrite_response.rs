@@ -25,7 +25,7 @@ pub(super) fn response_fields(
     let own_users = request.route.site().is_some_and(|site| site.has_users);
     let without_info = own_users && !request.head.fields().has(Name::Authorization);
     let (fields, status) = (response.fields(), response.status());
-    let drops_cookies = request.drops_cookies(status);
+    let drops_cookies = request.drops_cookies();
     let hop = ConnectionOptions::of(response.version(), fields);
     let mut start_line = Vec::with_capacity(response.wire_length() + 128);
     HeadWriter::response(&mut start_line, status, response.reason());

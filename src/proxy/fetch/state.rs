@@ -242,8 +242,8 @@ impl Fetch {
             targets: settings.targets(),
             rules: &settings.freshness_rules,
             store_cookies: settings.store_cookies,
-            forced: self.request.forced_lifetime(status),
-            drops_cookies: self.request.drops_cookies(status),
+            forced: self.request.forced_lifetime(status, fields),
+            drops_cookies: self.request.drops_cookies(),
             sent,
             now: cx.reactor.now(),
         };

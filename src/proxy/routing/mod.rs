@@ -60,6 +60,11 @@ pub(super) fn auth_site(
     reverse::auth_site(request, record, settings)
 }
 
+/// Returns true if the client may use the route of a request, as far as that is known without its user.
+pub(super) fn may_use(request: &RequestHead, record: &ExchangeRecord, settings: &Settings) -> bool {
+    reverse::may_use(request, record, settings)
+}
+
 /// Returns true if `Max-Forwards` ends the request here (RFC 9110 §7.6.2).
 fn has_arrived(request: &RequestHead) -> bool {
     let limited = matches!(request.method(), Method::Options | Method::Trace);

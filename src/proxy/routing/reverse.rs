@@ -53,7 +53,7 @@ pub(super) fn to_site(
     let forward = match &route.action {
         RouteAction::Forward(forward) => forward,
         RouteAction::Redirect(redirect) => {
-            let location = location(redirect, request, record, &names);
+            let location = location(redirect, route, (request, record), &names);
             return Ok(Routed::Redirect(redirect.status, location, Arc::clone(route)));
         }
         RouteAction::Answer(answer) => {
@@ -92,6 +92,14 @@ pub(super) fn auth_site(
     }
     let behind = Behind::of(record.peer(), request.fields(), settings, true);
     service.auth_site(&Names::of(request, &behind).host)
+}
+
+/// Returns true if the client may use the route of a request, as far as that is known without its user.
+pub(super) fn may_use(request: &RequestHead, record: &ExchangeRecord, settings: &Settings) -> bool {
+    let Some(sites) = &settings.service(record.listener.service()).sites else { return true };
+    let behind = Behind::of(record.peer(), request.fields(), settings, true);
+    let site = sites.find(&Names::of(request, &behind).host);
+    site.is_none_or(|site| check_client(site, request, &behind).is_ok())
 }
 
 /// Refuses targets that a reverse proxy does not serve.
@@ -176,32 +184,41 @@ fn target(request: &RequestHead, forward: &Forward, path_and_query: &str) -> Opt
     }
     let (path, query) =
         path_and_query.split_at(path_and_query.find('?').unwrap_or(path_and_query.len()));
-    // The route was found by the path in its normal form (RFC 3986 §6.2.2.2).
-    let below = match path.strip_prefix(&*forward.public_prefix) {
-        Some(below) => below.into(),
-        None => path_pattern::normalized(path)
-            .strip_prefix(&*forward.public_prefix)
-            .unwrap_or(path)
-            .to_owned(),
-    };
+    let below = below(path, Some(&forward.public_prefix));
     let is_whole = below.is_empty() && forward.origin_prefix.is_empty();
     let slash = if is_whole { "/" } else { "" };
     Some([&forward.origin_prefix, slash, &below, query].concat())
 }
 
+/// Returns the part of a path behind the prefix of its route.
+fn below<'t>(path: &'t str, prefix: Option<&str>) -> Cow<'t, str> {
+    let prefix = prefix.unwrap_or_default();
+    match path.strip_prefix(prefix) {
+        Some(below) => below.into(),
+        // The route was found by the path in its normal form (RFC 3986 §6.2.2.2).
+        None => {
+            let normalized = path_pattern::normalized(path);
+            normalized.strip_prefix(prefix).unwrap_or(path).to_owned().into()
+        }
+    }
+}
+
 /// Returns the URL of a redirection.
 fn location(
     redirect: &Redirect,
-    request: &RequestHead,
-    record: &ExchangeRecord,
+    route: &SiteRoute,
+    (request, record): (&RequestHead, &ExchangeRecord),
     names: &Names<'_>,
 ) -> String {
     let client = AddressText::of(record.behind);
+    let target = request.path_and_query();
+    let rest = redirect.location.has_rest().then(|| below(target, route.path.prefix()));
     let location = redirect.location.fill(|variable| match variable {
         Variable::Client => client.as_str(),
         Variable::Host => names.public.as_deref().or(names.asked.as_deref()).unwrap_or_default(),
         Variable::Method => request.method_name(),
         Variable::Path => rooted(path_of(request)),
+        Variable::Rest => rest.as_deref().unwrap_or_default(),
         Variable::Scheme => names.scheme.name(),
         Variable::Uri => rooted(request.path_and_query()),
         Variable::User => record.user.as_deref().unwrap_or_default(),

@@ -96,12 +96,14 @@ impl ClientTables {
         self.routes.clear();
         let sites = settings.all_services().filter_map(|(_, service)| service.sites.as_ref());
         for site in sites.flat_map(|sites| sites.list()) {
+            let mut shared = HashMap::new();
             for route in site.routes.list() {
                 let (limits, address) = (&route.policy.limits, address(route));
                 if !limits.is_empty() && !self.routes.contains_key(&address) {
-                    let place = Place::Route(name(site, route));
-                    let number = self.place(place, limits, &mut former);
-                    self.routes.insert(address, number);
+                    let number = shared.entry(Arc::as_ptr(limits)).or_insert_with(|| {
+                        self.place(Place::Route(name(site, route)), limits, &mut former)
+                    });
+                    self.routes.insert(address, *number);
                 }
             }
         }

@@ -75,6 +75,9 @@ impl FieldEdits {
     /// # Errors
     /// Returns the reason why one of them is not.
     pub fn check_request(&self) -> Result<(), String> {
+        if let Some(line) = self.lines().find(|line| line.value.has_rest()) {
+            return Err(format!("'{line}' has {{rest}}, which is for redirect alone"));
+        }
         let removed = self.remove.iter().map(|name| &name.0);
         let mut names = removed.chain(self.lines().map(|line| &line.name));
         names.try_for_each(|name| check_request_name(name).map_err(|error| error.to_string()))

@@ -88,8 +88,9 @@ pub struct FieldMatch {
 pub struct RoutePolicy {
     /// Clients that may use the route; `None` for all that may use the listener.
     pub clients: Option<Vec<Cidr>>,
-    /// Limits of clients by time, beside those of the process and of the listener.
-    pub limits: ClientLimits,
+    /// Limits of clients by time, beside those of the process and of the listener. Routes of a site that
+    /// share the limits count together.
+    pub limits: Arc<ClientLimits>,
     /// Edits of requests to origins.
     pub request_fields: FieldEdits,
     /// Edits of responses, as clients get them.

@@ -27,6 +27,8 @@ pub(crate) enum Variable {
     Method,
     /// The path, without the query.
     Path,
+    /// The path behind the prefix of the route, and the query.
+    Rest,
     /// The scheme by which the client asked.
     Scheme,
     /// Path and query.
@@ -36,11 +38,12 @@ pub(crate) enum Variable {
 }
 
 impl Variable {
-    const ALL: [(&'static str, Self); 7] = [
+    const ALL: [(&'static str, Self); 8] = [
         ("client", Self::Client),
         ("host", Self::Host),
         ("method", Self::Method),
         ("path", Self::Path),
+        ("rest", Self::Rest),
         ("scheme", Self::Scheme),
         ("uri", Self::Uri),
         ("user", Self::User),
@@ -60,6 +63,12 @@ impl Template {
     /// Returns true if the text has the variable.
     pub(crate) fn has(&self, variable: Variable) -> bool {
         self.parts.contains(&Part::Variable(variable))
+    }
+
+    /// Returns true if the text has `{rest}`, for which a route needs a prefix.
+    #[must_use]
+    pub fn has_rest(&self) -> bool {
+        self.has(Variable::Rest)
     }
 
     /// Returns true if the text has no variable.
