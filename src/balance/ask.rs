@@ -12,10 +12,29 @@ pub struct Ask<'a> {
     pub hash: Option<u64>,
     /// Value of [`Group::sticky_of`](super::Group::sticky_of) that an earlier response has given to
     /// the client. Its endpoint is selected whatever the policy, even if it drains, unless it is
-    /// down, ejected, disabled, tried or full.
+    /// down, ejected, disabled or tried. If it is full, the request waits for it, unless the queue
+    /// is full too.
     pub sticky: Option<u64>,
     /// Endpoints that must not be selected again for this request.
     pub tried: &'a [EndpointId],
+}
+
+/// What a request that waits has asked for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Wish {
+    hash: Option<u64>,
+    pub(super) sticky: Option<u64>,
+    tried: Box<[EndpointId]>,
+}
+
+impl Wish {
+    pub(super) fn of(ask: &Ask<'_>) -> Self {
+        Self { hash: ask.hash, sticky: ask.sticky, tried: ask.tried.into() }
+    }
+
+    pub(super) fn ask(&self) -> Ask<'_> {
+        Ask { hash: self.hash, sticky: self.sticky, tried: &self.tried }
+    }
 }
 
 /// Answer to an [`Ask`].
@@ -23,8 +42,7 @@ pub struct Ask<'a> {
 pub enum Selection {
     /// The request goes to this endpoint; the caller calls [`Group::begin`](super::Group::begin).
     Endpoint(EndpointId),
-    /// All endpoints that may be used serve as many requests as they may, or other requests wait
-    /// for them; the request may be queued.
+    /// All endpoints that may be used serve as many requests as they may; the request may be queued.
     Full,
     /// No endpoint may be used.
     None,

@@ -1,10 +1,11 @@
-//! Requests that wait for a place at an endpoint, first in, first out.
+//! Requests that wait for a place at an endpoint: a place goes to the first that may have it.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::work::{LOOK_UP, count};
 
+use super::ask::Wish;
 use super::endpoint::EndpointId;
 
 /// Error: as many requests wait as may.
@@ -32,14 +33,22 @@ enum Waiter {
 #[derive(Clone, Debug)]
 pub(super) struct Queue<W> {
     waiters: BTreeMap<W, Waiter>,
-    line: BTreeMap<u64, W>,
+    line: BTreeMap<u64, (W, Wish)>,
+    /// Number of waiters with a sticky value.
+    sticky: usize,
     next: u64,
     woken: Vec<W>,
 }
 
 impl<W: Copy + Ord> Queue<W> {
     pub(super) const fn new() -> Self {
-        Self { waiters: BTreeMap::new(), line: BTreeMap::new(), next: 0, woken: Vec::new() }
+        Self {
+            waiters: BTreeMap::new(),
+            line: BTreeMap::new(),
+            sticky: 0,
+            next: 0,
+            woken: Vec::new(),
+        }
     }
 
     /// Returns the number of waiters without a place.
@@ -48,7 +57,7 @@ impl<W: Copy + Ord> Queue<W> {
     }
 
     /// Puts `waiter` at the end, unless it is in the queue already.
-    pub(super) fn push(&mut self, waiter: W, most: usize) -> Result<(), QueueFull> {
+    pub(super) fn push(&mut self, waiter: W, wish: Wish, most: usize) -> Result<(), QueueFull> {
         count(2 * LOOK_UP);
         if self.waiters.contains_key(&waiter) {
             return Ok(());
@@ -57,27 +66,45 @@ impl<W: Copy + Ord> Queue<W> {
             return Err(QueueFull);
         }
         self.waiters.insert(waiter, Waiter::Waiting(self.next));
-        self.line.insert(self.next, waiter);
+        self.sticky += usize::from(wish.sticky.is_some());
+        self.line.insert(self.next, (waiter, wish));
         self.next += 1;
         Ok(())
     }
 
-    /// Grants a place to the first waiter.
-    pub(super) fn grant(&mut self, id: EndpointId) {
+    /// Returns the number and the wish of the first waiter whose number is at least this.
+    pub(super) fn first_from(&self, number: u64) -> Option<(u64, &Wish)> {
+        count(LOOK_UP);
+        self.line.range(number..).next().map(|(number, (_, wish))| (*number, wish))
+    }
+
+    /// Returns true if a waiter has a sticky value.
+    pub(super) const fn has_sticky(&self) -> bool {
+        self.sticky > 0
+    }
+
+    /// Grants a place to the waiter with this number.
+    pub(super) fn grant(&mut self, number: u64, id: EndpointId) {
         count(2 * LOOK_UP);
-        if let Some((_, waiter)) = self.line.pop_first() {
+        if let Some(waiter) = self.leave_line(number) {
             self.waiters.insert(waiter, Waiter::Granted(id));
             self.woken.push(waiter);
         }
     }
 
-    /// Wakes all waiters without a place and removes them from the queue.
-    pub(super) fn dismiss(&mut self) {
-        for waiter in std::mem::take(&mut self.line).into_values() {
-            count(LOOK_UP);
+    /// Wakes the waiter with this number, without a place, and removes it from the queue.
+    pub(super) fn dismiss(&mut self, number: u64) {
+        count(2 * LOOK_UP);
+        if let Some(waiter) = self.leave_line(number) {
             self.waiters.remove(&waiter);
             self.woken.push(waiter);
         }
+    }
+
+    fn leave_line(&mut self, number: u64) -> Option<W> {
+        let (waiter, wish) = self.line.remove(&number)?;
+        self.sticky -= usize::from(wish.sticky.is_some());
+        Some(waiter)
     }
 
     /// Removes `waiter`, and returns the place granted to it.
@@ -86,7 +113,7 @@ impl<W: Copy + Ord> Queue<W> {
         match self.waiters.remove(waiter)? {
             Waiter::Granted(id) => Some(id),
             Waiter::Waiting(number) => {
-                self.line.remove(&number);
+                self.leave_line(number);
                 None
             }
         }
@@ -116,7 +143,9 @@ impl<W: Copy + Ord> Queue<W> {
 
     /// Asserts that the line and the states of waiters agree.
     pub(super) fn check(&self) {
-        for (number, waiter) in &self.line {
+        let sticky = self.line.values().filter(|(_, wish)| wish.sticky.is_some());
+        assert_eq!(sticky.count(), self.sticky);
+        for (number, (waiter, _)) in &self.line {
             assert!(self.waiters.get(waiter) == Some(&Waiter::Waiting(*number)), "a waiter waits");
         }
         let waiting = self.waiters.len() - self.granted().count();
@@ -133,17 +162,21 @@ mod tests {
     #[test]
     fn places_are_granted_in_the_order_of_arrival() {
         let mut queue = Queue::new();
-        assert!([3, 1, 2, 4].iter().all(|&waiter| queue.push(waiter, 4).is_ok()));
-        assert_eq!(queue.push(5, 4), Err(QueueFull));
-        assert_eq!(queue.push(1, 4), Ok(()), "it waits already");
+        let wish = Wish::default;
+        assert!([3, 1, 2, 4].iter().all(|&waiter| queue.push(waiter, wish(), 4).is_ok()));
+        assert_eq!(queue.push(5, wish(), 4), Err(QueueFull));
+        assert_eq!(queue.push(1, wish(), 4), Ok(()), "it waits already");
         assert_eq!(queue.remove(&1), None);
-        queue.grant(ID);
-        queue.grant(ID);
+        for from in [0, 1] {
+            let (number, _) = queue.first_from(from).unwrap();
+            queue.grant(number, ID);
+        }
         assert_eq!(queue.take_woken(), [3, 2]);
         assert_eq!(queue.take(&4), None);
         assert_eq!((queue.take(&3), queue.take(&3)), (Some(ID), None));
         assert_eq!((queue.remove(&2), queue.waiting()), (Some(ID), 1));
-        queue.dismiss();
+        let (number, _) = queue.first_from(0).unwrap();
+        queue.dismiss(number);
         assert_eq!((queue.take_woken(), queue.waiting()), (vec![4], 0));
         queue.check();
     }

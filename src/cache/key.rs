@@ -130,17 +130,22 @@ impl KeyBuilder {
     /// Returns the key of a normalised target URI, in the space of forward proxies.
     #[must_use]
     pub fn key(&self, uri: &Arc<str>) -> CacheKey {
-        self.key_in(Space(0), None, uri)
+        self.key_in((Space(0), None), None, uri)
     }
 
     /// Returns the key of a normalised target URI in a space, by `rules` that take the place of the
-    /// others.
+    /// others. `host` is what the origin gets as `Host`, unless that is the host of the URI.
     #[must_use]
-    pub fn key_in(&self, space: Space, rules: Option<&KeyRules>, uri: &Arc<str>) -> CacheKey {
+    pub fn key_in(
+        &self,
+        (space, host): (Space, Option<&str>),
+        rules: Option<&KeyRules>,
+        uri: &Arc<str>,
+    ) -> CacheKey {
         let uri = rules.unwrap_or(&self.rules).apply(uri);
-        let text = match space {
-            Space(0) => uri,
-            Space(number) => with_space(&uri, number),
+        let text = match (space, host) {
+            (Space(0), None) => uri,
+            (Space(number), host) => with_space(&uri, number, host.unwrap_or_default()),
         };
         work::count(work::LOOK_UP + text.len());
         let mut hasher = self.hasher;
@@ -161,14 +166,16 @@ impl KeyBuilder {
     }
 }
 
-/// Returns the text of a key in a space, whose number is written in eight hexadecimal digits.
-fn with_space(uri: &str, number: u32) -> Arc<str> {
+/// Returns the text of a key in a space, whose number is written in eight hexadecimal digits, and of a
+/// `host` that the origin gets in place of that of the URI.
+fn with_space(uri: &str, number: u32, host: &str) -> Arc<str> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |at: u32| char::from(DIGITS[(number >> (4 * at) & 0xf) as usize]);
-    let mut text = String::with_capacity(uri.len() + 9);
+    let mut text = String::with_capacity(uri.len() + 9 + host.len());
     text.push_str(uri);
     text.push(SEPARATOR);
     text.extend((0..8).map(digit));
+    text.push_str(host);
     text.into()
 }
 
@@ -211,7 +218,8 @@ mod tests {
     #[test]
     fn keys_of_one_uri_differ_by_space() {
         let (keys, uri) = (KeyBuilder::new([1, 2]), Arc::from("http://h.example/a"));
-        let [plain, one, other] = [0, 1, 2].map(|space| keys.key_in(Space(space), None, &uri));
+        let [plain, one, other] =
+            [0, 1, 2].map(|space| keys.key_in((Space(space), None), None, &uri));
         assert!(plain != one && one != other && one.hash() != other.hash());
         assert_eq!([plain.uri(), one.uri()], [&*uri; 2]);
         let (prefixes, exact) = keys.texts(&uri);

@@ -1,6 +1,10 @@
 //! Query parameters that count in the cache key. By default all of them do. The operator's rules
 //! can drop, keep or sort parameters. They change the key only: the origin receives the request's
 //! own query.
+//!
+//! Origins read names in many ways: `%69d`, `+id`, `id[]` and `ID` are `id` to some, and `;` begins
+//! another parameter. A parameter is left out only if no reading of the query needs it: two
+//! resources must never have one key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,17 +39,35 @@ const TRACKING: &[&str] = &[
 pub struct Parameters(Vec<String>);
 
 impl Parameters {
-    fn name(&self, parameter: &str) -> bool {
-        let name = parameter.split('=').next().unwrap_or_default();
+    /// Returns true if `is` holds for the name of one of these parameters, or for a prefix of such names.
+    fn any(&self, is: impl Fn(&str, bool) -> bool) -> bool {
         let is = |pattern: &str| match pattern.strip_suffix('*') {
-            Some(prefix) => name.starts_with(prefix),
-            None => name == pattern,
+            Some(prefix) => is(prefix, true),
+            None => is(pattern, false),
         };
         self.0.iter().any(|pattern| match pattern.as_str() {
             "tracking" => TRACKING.iter().any(|pattern| is(pattern)),
             pattern => is(pattern),
         })
     }
+}
+
+/// Returns the name of a parameter.
+fn name_of(parameter: &str) -> &str {
+    parameter.split('=').next().unwrap_or_default()
+}
+
+/// Returns true if all origins read the parameter alike: its name has no escapes and no characters
+/// with a meaning, and nothing in it separates parameters.
+fn is_plain(parameter: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    name_of(parameter).bytes().all(is_plain) && !parameter.contains(';')
+}
+
+/// Returns a name as the least careful origin compares it: without differences of case, and with `_` for
+/// `.`, as PHP has it.
+fn folded(name: &str) -> String {
+    name.to_ascii_lowercase().replace('.', "_")
 }
 
 impl FromStr for Parameters {
@@ -88,14 +110,11 @@ impl KeyRules {
         let Some((path, query)) = uri.split_once('?').filter(|_| !whole) else {
             return Arc::clone(uri);
         };
-        let kept = query.split('&').filter(|parameter| {
-            !self.drop.as_ref().is_some_and(|names| names.name(parameter))
-                && self.keep.as_ref().is_none_or(|names| names.name(parameter))
-        });
-        let mut kept: Vec<&str> = kept.collect();
-        if self.sort {
+        let mut kept: Vec<&str> =
+            query.split('&').filter(|parameter| self.needs(parameter)).collect();
+        if self.sort && kept.iter().all(|parameter| is_plain(parameter)) {
             // Parameters of one name keep their order, which may have a meaning.
-            kept.sort_by_key(|parameter| parameter.split('=').next());
+            kept.sort_by_cached_key(|parameter| folded(name_of(parameter)));
         }
         match kept.as_slice() {
             [] => path.into(),
@@ -104,9 +123,58 @@ impl KeyRules {
     }
 }
 
+impl KeyRules {
+    /// Returns true if a parameter belongs into the key.
+    fn needs(&self, parameter: &str) -> bool {
+        if !is_plain(parameter) {
+            return true;
+        }
+        let name = name_of(parameter);
+        let is_dropped = |pattern: &str, is_prefix: bool| match is_prefix {
+            true => name.starts_with(pattern),
+            false => name == pattern,
+        };
+        let may_be = |pattern: &str, is_prefix: bool| match is_prefix {
+            true => folded(name).starts_with(&folded(pattern)),
+            false => folded(name) == folded(pattern),
+        };
+        !self.drop.as_ref().is_some_and(|names| names.any(is_dropped))
+            && self.keep.as_ref().is_none_or(|names| names.any(may_be))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameter_that_an_origin_may_read_otherwise_stays_in_the_key() {
+        for query in [
+            "%69d=1",
+            "i%64=1",
+            "+id=1",
+            "%20id=1",
+            "id[]=1",
+            "id%00x=1",
+            "ID=1",
+            "id=1;page=2",
+            "utm_x=1;id=2",
+            "a;b=1",
+            "id;b",
+        ] {
+            let uri = format!("http://h/x?{query}");
+            assert_eq!(key("", "id,page", false, &uri), uri, "{query} is kept");
+            assert_eq!(key("utm_*,other", "", true, &uri), uri, "{query} is not dropped");
+        }
+        assert_eq!(key("", "user_id", false, "http://h/x?user.id=1&x=2"), "http://h/x?user.id=1");
+        let mixed = "http://h/x?i%64=1&b=2&id=2";
+        assert_eq!(key("", "", true, mixed), mixed, "the order of one name may have a meaning");
+        assert_eq!(
+            key("", "", true, "http://h/x?b=1&ID=1&a=0&id=2"),
+            "http://h/x?a=0&b=1&ID=1&id=2"
+        );
+        assert_eq!(key("utm_x", "", false, "http://h/x?UTM_X=1"), "http://h/x?UTM_X=1");
+    }
 
     fn key(drop: &str, keep: &str, sort: bool, uri: &str) -> String {
         let read = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());

@@ -97,11 +97,20 @@ const FIXED: &[Fixed] = &[
     }),
 ];
 
+/// Options about listeners that have no section.
+const OF_COMMON_LISTENERS: &[&str] = &["users", "allow-client", "auth", "realm"];
+
 impl Options {
     /// Returns the changes from these options to `new`, in the order of the tables.
     #[must_use]
     pub fn changes(&self, new: &Self) -> Vec<Change> {
         let mut changes = Vec::new();
+        let keeps_common = self.keeps_common_listeners(new);
+        let change = |name, what| {
+            let takes_restart =
+                takes_restart(name) || (!keeps_common && OF_COMMON_LISTENERS.contains(&name));
+            Change { name, what, takes_restart }
+        };
         for option in OPTIONS {
             let (old, new) = ((option.get)(self), (option.get)(new));
             let what = if option.many {
@@ -141,12 +150,22 @@ impl Options {
 
     /// Copies from `old` all values that only a restart can change.
     pub fn keep_fixed(&mut self, old: &Self) {
+        let is_about_open_ones = old.keeps_common_listeners(self);
         FIXED.iter().for_each(|fixed| (fixed.keep)(self, old));
+        if !is_about_open_ones {
+            self.clients.clone_from(&old.clients);
+            self.auth.files.clone_from(&old.auth.files);
+            self.auth.schemes = old.auth.schemes;
+            self.auth.realm.clone_from(&old.auth.realm);
+        }
     }
-}
 
-fn change(name: &'static str, what: ChangeKind) -> Change {
-    Change { name, what, takes_restart: takes_restart(name) }
+    /// Returns true if `new` has all listeners that have no section. If not, its users and clients are not
+    /// about those that are open, which stay open until a restart.
+    fn keeps_common_listeners(&self, new: &Self) -> bool {
+        let new = new.common_listeners();
+        self.common_listeners().iter().all(|place| new.contains(place))
+    }
 }
 
 /// Returns true if the option or limit of this name is fixed when the process starts.
@@ -191,6 +210,30 @@ mod tests {
     use super::*;
     use crate::config::read_file;
 
+    #[test]
+    fn open_listeners_keep_users_and_clients_that_are_moved_to_a_section() {
+        let common =
+            "listen = '127.0.0.1:80'\nusers = 'u'\nallow-client = '192.0.2.1'\nrealm = 'r'\n";
+        let moved =
+            "[[listener]]\nlisten = '127.0.0.1:80'\nusers = 'u'\n[[site]]\nto = 'http://h'\n";
+        let other = format!("listen = '127.0.0.1:81'\n{moved}");
+        for new in [moved, &other] {
+            let old = options(common);
+            let changes = old.changes(&options(new));
+            for name in ["listen", "users", "allow-client", "realm"] {
+                let change = changes.iter().find(|change| change.name == name);
+                assert!(change.is_none_or(|change| change.takes_restart), "{name}: {changes:?}");
+            }
+            let mut kept = options(new);
+            kept.keep_fixed(&old);
+            assert_eq!((&kept.auth.files, &kept.clients), (&old.auth.files, &old.clients));
+            assert_eq!((&kept.listen, &kept.auth.realm), (&old.listen, &old.auth.realm));
+        }
+        let mut open = options("listen = '127.0.0.1:80'\n");
+        open.keep_fixed(&options(common));
+        assert!(open.auth.files.is_empty(), "the listener is the same");
+    }
+
     fn options(text: &str) -> Options {
         let mut options = Options::default();
         read_file(&mut options, "t.toml", text).unwrap();
@@ -223,8 +266,8 @@ mod tests {
                 "listen: + 127.0.0.1:3128 (takes a restart)".into(),
                 "to: + http://h.test".into(),
                 "freshness: in another order".into(),
-                "allow-client: - 192.0.2.1".into(),
-                "allow-client: + 192.0.2.3".into(),
+                "allow-client: - 192.0.2.1 (takes a restart)".into(),
+                "allow-client: + 192.0.2.3 (takes a restart)".into(),
                 "via: edge -> (none)".into(),
                 "idle-timeout: 1m -> 5s".into(),
                 format!("window: {} -> 1KiB", shown(window)),

@@ -247,6 +247,16 @@ impl Options {
         all
     }
 
+    /// Returns the places of listeners that serve requests and have no section.
+    pub(super) fn common_listeners(&self) -> Vec<ListenPlace> {
+        let is_common = |listener: &PlannedListener| {
+            let ListenerSettings { service, kind, .. } = listener.settings;
+            service == ServiceId(0) && kind != ListenerKind::Redirect
+        };
+        let common = self.listeners().into_iter().filter(is_common);
+        common.map(|listener| listener.place).collect()
+    }
+
     /// Returns the kinds of the listeners.
     fn kinds(&self) -> Vec<ListenerKind> {
         self.listeners().into_iter().map(|listener| listener.settings.kind).collect()
@@ -485,14 +495,10 @@ impl Options {
 
     /// Rejects restrictions of listeners that are not there, while those of sections are open.
     fn check_common(&self) -> Result<(), String> {
-        let is_common = |listener: &PlannedListener| {
-            let ListenerSettings { service, kind, .. } = listener.settings;
-            service == ServiceId(0) && kind != ListenerKind::Redirect
-        };
         let given =
             [("users", !self.auth.files.is_empty()), ("allow-client", !self.clients.is_empty())];
         let given = given.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name);
-        match given.filter(|_| !self.listeners().iter().any(is_common)) {
+        match given.filter(|_| self.common_listeners().is_empty()) {
             None => Ok(()),
             Some(name) => Err(format!(
                 "{name} is for the listeners of listen and listen-tls, and there is none; give {name} \

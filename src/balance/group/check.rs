@@ -68,7 +68,7 @@ impl<W: Copy + Ord> Group<W> {
         });
         assert_eq!(ejected.collect::<BTreeSet<_>>(), self.ejected);
         assert!(self.ejected.len() <= self.endpoints.len() / 2, "at most half are ejected");
-        let is_needed = !self.has_usable() && self.first_needed().is_some();
+        let is_needed = !self.has_usable() && self.first_needed(&[]).is_some();
         assert!(!is_needed, "the last usable endpoint is not ejected");
     }
 
@@ -81,9 +81,15 @@ impl<W: Copy + Ord> Group<W> {
         for (index, granted) in granted {
             assert!(self.endpoints[index].in_flight >= granted, "a grant counts as a request");
         }
-        if self.queue.waiting() > 0 {
-            let tier = self.tiers.iter().find(|tier| tier.usable() > 0);
-            assert_eq!(tier.map(|tier| tier.free()), Some(0), "no place is free while others wait");
+        let mut from = 0;
+        while let Some((number, wish)) = self.queue.first_from(from) {
+            let (ask, tried) = (wish.ask(), self.tried(wish.ask().tried));
+            let is_free = match self.sticky_endpoint(ask.sticky, &tried) {
+                Some(index) => self.is_free(&self.endpoints[index]),
+                None => self.open_tier(&tried).is_ok(),
+            };
+            assert!(!is_free, "no place is free for a request that waits");
+            from = number + 1;
         }
     }
 }

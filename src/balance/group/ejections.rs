@@ -46,7 +46,7 @@ impl<W: Copy + Ord> Group<W> {
             self.end_ejection(index, now);
         }
         while !self.has_usable()
-            && let Some(index) = self.first_needed()
+            && let Some(index) = self.first_needed(&[])
         {
             self.end_ejection(index, now);
         }
@@ -56,13 +56,13 @@ impl<W: Copy + Ord> Group<W> {
         self.endpoints.len() / 2
     }
 
-    /// Returns the endpoint that becomes usable first if its ejection ends.
-    pub(super) fn first_needed(&self) -> Option<usize> {
+    /// Returns the endpoint that becomes usable first if its ejection ends, besides those `tried`.
+    pub(super) fn first_needed(&self, tried: &[usize]) -> Option<usize> {
         let mut ejected = self.ejected.iter().map(|&(_, index)| index);
         ejected.find(|&index| {
             let endpoint = &self.endpoints[index];
             let is_ready = self.members[endpoint.member].orders.used == Use::Ready;
-            is_ready && endpoint.health.down().is_none()
+            is_ready && endpoint.health.down().is_none() && !tried.contains(&index)
         })
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Group;
-use crate::balance::ask::Outcome;
+use crate::balance::ask::{Ask, Outcome, Selection, Wish};
 use crate::balance::endpoint::EndpointId;
 use crate::balance::queue::QueueFull;
 
@@ -37,14 +37,13 @@ impl<W: Copy + Ord> Group<W> {
         }
     }
 
-    /// Puts `waiter` into the queue, unless it is there already. If a place is free, it is granted
-    /// at once. Grants go by the policy without hash and sticky value, and do not know which
-    /// endpoints the request has tried.
+    /// Puts `waiter` into the queue, unless it is there already. If a place is free that its request may
+    /// have, the place is granted at once.
     ///
     /// # Errors
     /// [`QueueFull`] if as many waiters as [`queue`](crate::balance::GroupSettings::queue) are there.
-    pub fn enqueue(&mut self, waiter: W) -> Result<(), QueueFull> {
-        self.queue.push(waiter, self.settings.queue)?;
+    pub fn enqueue(&mut self, waiter: W, ask: &Ask<'_>) -> Result<(), QueueFull> {
+        self.queue.push(waiter, Wish::of(ask), self.settings.queue)?;
         self.grant();
         Ok(())
     }
@@ -87,17 +86,31 @@ impl<W: Copy + Ord> Group<W> {
         self.retries.may_retry(self.settings.retry_budget, now)
     }
 
-    /// Grants free places to waiters. If no endpoint is usable, all waiters are woken without one.
+    /// Grants free places to waiters, in the order of their arrival: a waiter that cannot have a place that
+    /// is free holds up none behind it. Waiters that no endpoint can serve are woken without a place.
     pub(super) fn grant(&mut self) {
-        if self.queue.waiting() > 0 && !self.has_usable() {
-            self.queue.dismiss();
-        }
-        while self.queue.waiting() > 0
-            && let Some(index) = self.pick_for_waiter()
+        let mut from = 0;
+        while !self.is_full_for_all()
+            && let Some((number, wish)) = self.queue.first_from(from)
         {
-            self.begin_at(index);
-            self.queue.grant(self.id(index));
+            let wish = wish.clone();
+            match self.choose(&wish.ask()) {
+                Selection::Endpoint(id) => {
+                    self.begin(id);
+                    self.queue.grant(number, id);
+                }
+                Selection::None => self.queue.dismiss(number),
+                Selection::Full => {}
+            }
+            from = number + 1;
         }
+    }
+
+    /// Returns true if no endpoint has a free place for any waiter, but one may have.
+    fn is_full_for_all(&self) -> bool {
+        let is_full = self.has_usable() && self.tiers.iter().all(|tier| tier.free() == 0);
+        // An endpoint that drains is in no tier, and serves clients with its sticky value.
+        is_full && !self.queue.has_sticky()
     }
 
     fn begin_at(&mut self, index: usize) {

@@ -15,16 +15,32 @@ use crate::balance::tier::load;
 impl<W: Copy + Ord> Group<W> {
     /// Selects the endpoint for a request. The request does not count until [`begin`](Self::begin).
     ///
-    /// A request does not overtake those in the queue: while one waits there, the answer is
-    /// [`Selection::Full`] or [`Selection::None`].
+    /// A request does not overtake those in the queue: a place that is free is one that none of them
+    /// may have. If the request has tried all others, the ejection of an endpoint ends early.
     pub fn select(&mut self, request: &Ask<'_>, now: Instant) -> Selection {
         self.advance(now);
+        match self.choose(request) {
+            Selection::None => {}
+            selection => return selection,
+        }
         let tried = self.tried(request.tried);
-        let has_waiters = self.queue.waiting() > 0;
-        if let Some(index) = self.sticky_endpoint(request.sticky, &tried)
-            && !has_waiters
-        {
-            return Selection::Endpoint(self.id(index));
+        let Some(index) = self.first_needed(&tried) else { return Selection::None };
+        self.end_ejection(index, now);
+        self.grant();
+        self.choose(request)
+    }
+
+    /// Returns the endpoint for a request, as things stand.
+    pub(super) fn choose(&mut self, request: &Ask<'_>) -> Selection {
+        let tried = self.tried(request.tried);
+        if let Some(index) = self.sticky_endpoint(request.sticky, &tried) {
+            if self.is_free(&self.endpoints[index]) {
+                return Selection::Endpoint(self.id(index));
+            }
+            // The client's session is there: it is worth a wait, but not a failure.
+            if self.queue.waiting() < self.settings.queue {
+                return Selection::Full;
+            }
         }
         match self.open_tier(&tried) {
             Ok((tier, tried)) => {
@@ -39,21 +55,31 @@ impl<W: Copy + Ord> Group<W> {
     /// Unlike that, it takes no turn.
     pub fn may_select(&mut self, tried: &[EndpointId], now: Instant) -> bool {
         self.advance(now);
-        self.open_tier(&self.tried(tried)).is_ok()
+        let tried = self.tried(tried);
+        self.open_tier(&tried).is_ok() || self.first_needed(&tried).is_some()
+    }
+
+    /// Returns true if an endpoint is there for a request that has tried these, which may have to wait for
+    /// a place.
+    pub fn has_other(&mut self, tried: &[EndpointId], now: Instant) -> bool {
+        self.advance(now);
+        let tried = self.tried(tried);
+        let is_closed = self.open_tier(&tried) == Err(Selection::None);
+        !is_closed || self.first_needed(&tried).is_some()
     }
 
     /// Returns the tier in which a request gets an endpoint, and those `tried` there.
     ///
     /// # Errors
     /// The selection without an endpoint.
-    fn open_tier(&self, tried: &[usize]) -> Result<(usize, Vec<usize>), Selection> {
+    pub(super) fn open_tier(&self, tried: &[usize]) -> Result<(usize, Vec<usize>), Selection> {
         for tier in 0..self.tiers.len() {
             let tried = self.tried_in(tier, tried);
             let free = tried.iter().filter(|&&index| self.is_free(&self.endpoints[index])).count();
             if self.tiers[tier].usable() == tried.len() {
                 continue;
             }
-            return match self.queue.waiting() > 0 || self.tiers[tier].free() == free {
+            return match self.tiers[tier].free() == free {
                 true => Err(Selection::Full),
                 false => Ok((tier, tried)),
             };
@@ -68,14 +94,8 @@ impl<W: Copy + Ord> Group<W> {
         self.index(id).map(|index| self.endpoints[index].sticky)
     }
 
-    /// Selects the endpoint for the first waiter; `None` if none is free.
-    pub(super) fn pick_for_waiter(&mut self) -> Option<usize> {
-        let tier = self.tiers.iter().position(|tier| tier.usable() > 0)?;
-        self.pick(tier, None, &[])
-    }
-
     /// Returns the indexes of endpoints, each once.
-    fn tried(&self, ids: &[EndpointId]) -> Vec<usize> {
+    pub(super) fn tried(&self, ids: &[EndpointId]) -> Vec<usize> {
         let mut tried: Vec<usize> = Vec::with_capacity(ids.len());
         for index in ids.iter().filter_map(|&id| self.index(id)) {
             count(1);
@@ -95,13 +115,13 @@ impl<W: Copy + Ord> Group<W> {
         tried.iter().copied().filter(is_in).collect()
     }
 
-    fn sticky_endpoint(&self, sticky: Option<u64>, tried: &[usize]) -> Option<usize> {
+    /// Returns the endpoint that a client stays at, if that can serve requests.
+    pub(super) fn sticky_endpoint(&self, sticky: Option<u64>, tried: &[usize]) -> Option<usize> {
         count(LOOK_UP);
         let &index = self.sticky.get(&sticky?)?;
         let endpoint = &self.endpoints[index];
         let is_disabled = self.members[endpoint.member].orders.used == Use::Disable;
-        let may = endpoint.is_good() && !is_disabled && self.is_free(endpoint);
-        (may && !tried.contains(&index)).then_some(index)
+        (endpoint.is_good() && !is_disabled && !tried.contains(&index)).then_some(index)
     }
 
     /// Returns a free endpoint of a tier by the policy.

@@ -381,8 +381,8 @@ fn queue_grants_places_in_order() {
     let mut fixture = Fixture::new(bounded(&[1], 2, 3));
     let ids = [fixture.begin(), fixture.begin()];
     assert_eq!(fixture.ask(&Ask::default()), Selection::Full);
-    assert!((1..=3).all(|waiter| fixture.group.enqueue(waiter) == Ok(())));
-    assert_eq!(fixture.group.enqueue(4), Err(QueueFull));
+    assert!((1..=3).all(|waiter| fixture.group.enqueue(waiter, &Ask::default()) == Ok(())));
+    assert_eq!(fixture.group.enqueue(4, &Ask::default()), Err(QueueFull));
     fixture.end(ids[0]);
     assert_eq!(fixture.group.take_woken(), [1]);
     assert_eq!(fixture.ask(&Ask::default()), Selection::Full, "newcomers do not overtake");
@@ -392,7 +392,7 @@ fn queue_grants_places_in_order() {
     fixture.group.leave_queue(&2);
     fixture.end(ids[0]);
     assert_eq!(fixture.group.take_woken(), [3]);
-    assert_eq!(fixture.group.enqueue(5), Ok(()));
+    assert_eq!(fixture.group.enqueue(5, &Ask::default()), Ok(()));
     fixture.group.leave_queue(&3);
     assert_eq!(fixture.group.take_woken(), [5], "the grant of 3 goes to 5");
     fixture.group.check();
@@ -404,10 +404,61 @@ fn queue_grants_places_in_order() {
 }
 
 #[test]
+fn waiters_get_only_places_that_they_may_have() {
+    let mut fixture = Fixture::new(bounded(&[1, 1], 1, 9));
+    let ids = [fixture.begin(), fixture.begin()];
+    let sticky = fixture.group.sticky_of(ids[0]);
+    let asks = [
+        Ask { sticky, ..Ask::default() },
+        Ask { tried: &[ids[1]], ..Ask::default() },
+        Ask::default(),
+        Ask::default(),
+    ];
+    for (waiter, ask) in (1..).zip(&asks) {
+        assert_eq!(fixture.ask(ask), Selection::Full);
+        assert_eq!(fixture.group.enqueue(waiter, ask), Ok(()));
+    }
+    fixture.end(ids[1]);
+    assert_eq!(fixture.group.take_woken(), [3], "the first two need the other endpoint");
+    assert_eq!(fixture.group.take_grant(&3), Some(ids[1]));
+    fixture.end(ids[0]);
+    assert_eq!(fixture.group.take_woken(), [1]);
+    assert_eq!(fixture.group.take_grant(&1), Some(ids[0]));
+    fixture.group.order(0, Order::Drain, fixture.now);
+    assert!(fixture.group.take_woken().is_empty(), "places are taken");
+    fixture.group.check();
+    fixture.end(ids[1]);
+    assert_eq!(fixture.group.take_woken(), [2, 4], "2 has tried all that is left");
+    assert_eq!(fixture.group.take_grant(&2), None);
+    let stays = Ask { sticky, ..Ask::default() };
+    assert_eq!(fixture.ask(&stays), Selection::Full);
+    fixture.end(ids[0]);
+    assert_eq!(fixture.ask(&stays), Selection::Endpoint(ids[0]), "a client stays during a drain");
+    assert_eq!(fixture.ask(&Ask::default()), Selection::Full);
+}
+
+#[test]
+fn request_that_has_tried_all_others_ends_an_ejection() {
+    let mut fixture = Fixture::new(settings(&[1, 1, 1]));
+    let ids = [fixture.begin(), fixture.begin(), fixture.begin()];
+    fixture.fail(ids[0], 3);
+    fixture.group.order(2, Order::Disable, fixture.now);
+    assert!(!fixture.group.has_other(&ids, fixture.now));
+    assert!(fixture.group.has_other(&ids[1..], fixture.now));
+    assert!(fixture.group.may_select(&ids[1..], fixture.now));
+    for _ in 0..9 {
+        assert_eq!(fixture.ask(&Ask::default()), Selection::Endpoint(ids[1]));
+    }
+    let tried = Ask { tried: &ids[1..], ..Ask::default() };
+    assert_eq!(fixture.ask(&tried), Selection::Endpoint(ids[0]));
+    fixture.group.check();
+}
+
+#[test]
 fn queued_waiters_are_woken_if_no_endpoint_is_left() {
     let mut fixture = Fixture::new(bounded(&[1, 1], 1, 9));
     let ids = [fixture.begin(), fixture.begin()];
-    assert!((1..=2).all(|waiter| fixture.group.enqueue(waiter) == Ok(())));
+    assert!((1..=2).all(|waiter| fixture.group.enqueue(waiter, &Ask::default()) == Ok(())));
     (0..2).for_each(|member| fixture.group.order(member, Order::Disable, fixture.now));
     assert_eq!(fixture.group.take_woken(), [1, 2]);
     assert_eq!((fixture.group.take_grant(&1), fixture.group.waiting()), (None, 0));
@@ -419,7 +470,7 @@ fn queued_waiters_are_woken_if_no_endpoint_is_left() {
 fn more_room_reaches_waiters() {
     let mut fixture = Fixture::new(bounded(&[1], 1, 9));
     fixture.begin();
-    assert!((1..=9).all(|waiter| fixture.group.enqueue(waiter) == Ok(())));
+    assert!((1..=9).all(|waiter| fixture.group.enqueue(waiter, &Ask::default()) == Ok(())));
     fixture.resolve(0, 3);
     assert_eq!(fixture.group.take_woken(), [1, 2]);
     fixture.group.reconfigure(bounded(&[1], 2, 0), fixture.now);
@@ -764,16 +815,17 @@ impl Model {
             .collect();
         let sticky = self.seen.iter().rev().nth(sticky).copied();
         let sticky = sticky.and_then(|id| self.fixture.group.sticky_of(id));
-        match self.fixture.ask(&Ask { hash, sticky, tried: &tried }) {
+        let ask = Ask { hash, sticky, tried: &tried };
+        match self.fixture.ask(&ask) {
             Selection::Endpoint(id) => {
-                assert!(!tried.contains(&id) && self.line.is_empty());
+                assert!(!tried.contains(&id));
                 let view = self.fixture.group.endpoint(id).unwrap();
                 assert!(view.is_up && view.in_flight < 2);
                 self.fixture.group.begin(id);
                 self.requests.push(id);
                 self.seen.push(id);
             }
-            Selection::Full => match self.fixture.group.enqueue(self.next) {
+            Selection::Full => match self.fixture.group.enqueue(self.next, &ask) {
                 Ok(()) => {
                     self.line.push(self.next);
                     self.next += 1;
@@ -787,8 +839,10 @@ impl Model {
     /// Compares the group with the model.
     fn check(&mut self) {
         let woken = self.fixture.group.take_woken();
-        let first: Vec<u32> = self.line.drain(..woken.len()).collect();
-        assert_eq!(woken, first, "the first waiters are woken");
+        for waiter in &woken {
+            let at = self.line.iter().position(|other| other == waiter);
+            self.line.remove(at.expect("only those that wait are woken"));
+        }
         self.woken.extend(woken);
         self.fixture.group.check();
         assert_eq!(self.fixture.group.waiting(), self.line.len());

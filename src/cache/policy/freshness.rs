@@ -203,8 +203,12 @@ pub(super) const fn allows_heuristics(status: Status) -> bool {
 }
 
 /// Returns the age at reception (RFC 9111 §4.2.3): the larger of the apparent age, by the clock,
-/// and of the `Age` field plus the response delay.
+/// and of the `Age` field plus the response delay. A lifetime that the operator gives begins at
+/// reception.
 fn initial_age(response: &Response<'_>) -> Duration {
+    if response.forced.is_some() {
+        return Duration::ZERO;
+    }
     let apparent = response.now.wall.duration_since(response.date()).unwrap_or_default();
     let delay = response.now.mono.saturating_duration_since(response.sent);
     // The first of several values counts; a value that is not a number does not (§5.1).

@@ -336,6 +336,20 @@ impl ExchangeError {
         )
     }
 
+    /// Returns true if the origin's response is larger than this proxy reads: what the client has sent may
+    /// stand in it.
+    pub(super) const fn depends_on_request(&self) -> bool {
+        matches!(
+            self,
+            Self::BadResponse(
+                ParseError::HeadTooLarge
+                    | ParseError::TooManyFields
+                    | ParseError::FieldTooLong
+                    | ParseError::StatusLineTooLong
+            )
+        )
+    }
+
     /// Returns true if the proxy did not ask the origin, for lack of resources or of places there.
     pub(super) const fn is_overload(&self) -> bool {
         matches!(self, Self::Overloaded | Self::QueueFull | Self::QueueTimeout)

@@ -127,7 +127,7 @@ impl Fetch {
         }
         self.response(&mut cx.shared.responses).fail(error.clone(), cx.reactor);
         cx.shared.account(self.response);
-        let failure = error.is_origin_failure().then(|| Outcome::Failure(error.reason().into()));
+        let failure = self.failure_of(error, cx);
         let outcome = self.outcome.take().or(failure);
         self.leave_place(outcome, cx);
         self.release(state, cx);

@@ -2,17 +2,20 @@
 
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Instant;
 
 use siphasher::sip::SipHasher13;
 
-use crate::balance::{Ask, Outcome};
+use crate::balance::{Ask, EndpointId, Outcome};
 use crate::http::{RequestHead, Scheme, Status, cookie};
 use crate::proxy::address_text::AddressText;
 use crate::proxy::error::ExchangeError;
-use crate::proxy::origin::groups::{Choice, Place};
+use crate::proxy::origin::groups::{Choice, Groups, Place, RunningGroup};
 use crate::proxy::routing::route::Origin;
 use crate::proxy::settings::group::{HashSource, OriginGroup};
 use crate::proxy::timers::FetchTimer;
+use crate::proxy::transfer::body;
+use crate::reactor::Id;
 
 use super::attempt::Attempt;
 use super::context::FetchCx;
@@ -59,17 +62,13 @@ pub(super) fn take_place(
             fetch.timers.start(FetchTimer::Addresses, now + timeout);
             Poll::Pending
         }
-        // A place may become free where the request has failed already: it would be granted that.
-        Choice::Full if !fetch.tried.is_empty() => {
-            Poll::Ready(Err(fetch.failure.take().unwrap_or(ExchangeError::QueueFull)))
-        }
         Choice::Full if fetch.timers.expires(FetchTimer::Place, now) => {
-            Poll::Ready(Err(ExchangeError::QueueTimeout))
+            Poll::Ready(Err(fetch.failure.take().unwrap_or(ExchangeError::QueueTimeout)))
         }
         Choice::Full => {
             fetch.timers.stop(FetchTimer::Addresses);
-            if groups.enqueue(group, fetch.id.token()).is_err() {
-                return Poll::Ready(Err(ExchangeError::QueueFull));
+            if groups.enqueue(group, &ask, fetch.id.token()).is_err() {
+                return Poll::Ready(Err(fetch.failure.take().unwrap_or(ExchangeError::QueueFull)));
             }
             fetch.timers.start(FetchTimer::Place, now + settings.balance.queue_timeout);
             Poll::Pending
@@ -128,7 +127,7 @@ impl Fetch {
 
     /// Returns the state in which another member is tried after `error`, or the state in which the fetch
     /// fails. A request of which anything was sent is sent again only if it is idempotent and its content
-    /// is at hand from the start. It does not wait for a member that is busy.
+    /// is at hand from the start.
     pub(super) fn fail_over(
         &mut self,
         state: State,
@@ -140,17 +139,18 @@ impl Fetch {
             State::Head(_) => error.is_response_failure() && self.may_repeat(cx),
             _ => false,
         };
-        if !may_repeat || !self.has_other_member(cx) {
+        if !may_repeat || !self.has_other_member(cx, Groups::has_other) {
             return Err(NoRetry::of(state));
         }
         if !self.spends_retry(cx) {
-            self.leave_place(Some(Outcome::Failure(error.reason().into())), cx);
+            let failure = self.failure_of(error, cx);
+            self.leave_place(failure, cx);
             let error = Some(ExchangeError::RetriesSpent);
             return Err(NoRetry { state: Box::new(state), error });
         }
         state.release(cx);
         self.failure = Some(error.clone());
-        let failure = Outcome::Failure(error.reason().into());
+        let failure = self.failure_of(error, cx);
         Ok(self.try_another(failure, cx))
     }
 
@@ -168,12 +168,29 @@ impl Fetch {
             return Err(attempt);
         }
         let failure = Outcome::Failure(format!("status {}", status.code()).into());
-        if !self.may_repeat(cx) || !self.has_other_member(cx) || !self.spends_retry(cx) {
+        // A response that is at hand does not wait for a member that is busy.
+        let has_free = self.may_repeat(cx) && self.has_other_member(cx, Groups::has_member);
+        if !has_free || !self.spends_retry(cx) {
             self.outcome = Some(failure);
             return Err(attempt);
         }
         attempt.release(cx);
-        Ok(self.try_another(failure, cx))
+        Ok(self.try_another(Some(failure), cx))
+    }
+
+    /// Returns the failure of the member that an error tells of. A member that gives up while its client
+    /// does not send on, and one whose response depends on what the client has sent, have not failed.
+    pub(super) fn failure_of(&self, error: &ExchangeError, cx: &FetchCx<'_>) -> Option<Outcome> {
+        let is_of_client =
+            error.depends_on_request() || (error.is_response_failure() && self.awaits_upload(cx));
+        (error.is_origin_failure() && !is_of_client)
+            .then(|| Outcome::Failure(error.reason().into()))
+    }
+
+    /// Returns true if the client has not sent all of its content yet.
+    fn awaits_upload(&self, cx: &FetchCx<'_>) -> bool {
+        let body = self.upload.and_then(|upload| cx.shared.uploads.get(upload.id));
+        body.is_some_and(|body| matches!(body.state(), body::State::Streaming))
     }
 
     /// Returns true if the request may be sent again: it is idempotent, nothing was answered, and its
@@ -185,16 +202,19 @@ impl Fetch {
             && self.keeps_upload(cx)
     }
 
-    /// Returns true if the group has a member left that was not tried for this request, and has a place
-    /// for it.
-    fn has_other_member(&self, cx: &mut FetchCx<'_>) -> bool {
+    /// Returns true if the group has a member left that was not tried for this request, as `has` tells.
+    fn has_other_member(
+        &self,
+        cx: &mut FetchCx<'_>,
+        has: impl FnOnce(&mut Groups, Id<RunningGroup>, &[EndpointId], Instant) -> bool,
+    ) -> bool {
         let (Some(place), Some(settings)) = (&self.place, self.request.route.group()) else {
             return false;
         };
         let tried: Vec<_> = self.tried.iter().copied().chain([place.endpoint]).collect();
         let most = usize::try_from(settings.attempts).unwrap_or(usize::MAX);
         tried.len() < most
-            && cx.shared.origins.groups.has_member(place.group, &tried, cx.reactor.now().mono)
+            && has(&mut cx.shared.origins.groups, place.group, &tried, cx.reactor.now().mono)
     }
 
     /// Returns true if the group's budget permits another attempt, and spends it.
@@ -205,10 +225,10 @@ impl Fetch {
 
     /// Begins an attempt at another member; `failure` is that of the present one, which gets no more of
     /// the content.
-    fn try_another(&mut self, failure: Outcome, cx: &mut FetchCx<'_>) -> State {
+    fn try_another(&mut self, failure: Option<Outcome>, cx: &mut FetchCx<'_>) -> State {
         self.rewind_upload(cx);
         self.tried.extend(self.place.as_ref().map(|place| place.endpoint));
-        self.leave_place(Some(failure), cx);
+        self.leave_place(failure, cx);
         self.retry = Retry::Available;
         cx.shared.counters.retries += 1;
         self.timers = Default::default();

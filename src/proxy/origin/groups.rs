@@ -133,13 +133,8 @@ impl Groups {
     ) -> Choice {
         let Some(group) = self.list.get_mut(id) else { return Choice::None };
         let now = reactor.now().mono;
-        match group.balance.take_grant(&waiter) {
-            Some(endpoint) if ask.tried.contains(&endpoint) => {
-                group.balance.end(endpoint, None, now);
-                group.wake(reactor);
-            }
-            Some(endpoint) => return group.place(id, endpoint),
-            None => {}
+        if let Some(endpoint) = group.balance.take_grant(&waiter) {
+            return group.place(id, endpoint);
         }
         let selected = group.balance.select(ask, now);
         group.wake(reactor);
@@ -161,8 +156,13 @@ impl Groups {
     ///
     /// # Errors
     /// Fails if the queue is full.
-    pub(crate) fn enqueue(&mut self, id: Id<RunningGroup>, waiter: Token) -> Result<(), QueueFull> {
-        self.list.get_mut(id).map_or(Err(QueueFull), |group| group.balance.enqueue(waiter))
+    pub(crate) fn enqueue(
+        &mut self,
+        id: Id<RunningGroup>,
+        ask: &Ask<'_>,
+        waiter: Token,
+    ) -> Result<(), QueueFull> {
+        self.list.get_mut(id).map_or(Err(QueueFull), |group| group.balance.enqueue(waiter, ask))
     }
 
     /// Stops waiting for a place or for addresses.
@@ -201,6 +201,17 @@ impl Groups {
         if let Some(group) = self.list.get_mut(place.group) {
             group.balance.note_success(place.endpoint);
         }
+    }
+
+    /// Returns true if a request can be sent to a member of the group besides those that were `tried`, if
+    /// need be after a wait.
+    pub(crate) fn has_other(
+        &mut self,
+        id: Id<RunningGroup>,
+        tried: &[EndpointId],
+        now: Instant,
+    ) -> bool {
+        self.list.get_mut(id).is_some_and(|group| group.balance.has_other(tried, now))
     }
 
     /// Returns true if a request can be sent at once to a member of the group, besides those that were

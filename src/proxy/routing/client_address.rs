@@ -12,7 +12,7 @@ use crate::proxy::settings::Settings;
 /// tell. Without a trusted peer, the peer is the client.
 ///
 /// A trusted proxy is believed the `X-Forwarded-*` fields, and `Forwarded` (RFC 7239) where those
-/// are missing.
+/// are missing: a proxy that writes some of them may pass on a `Forwarded` that the client has written.
 #[derive(Debug)]
 pub(crate) struct Behind<'a> {
     /// The client's address: the last one that is not a trusted proxy's. Addresses before it are
@@ -63,6 +63,12 @@ impl<'a> Behind<'a> {
 
         let same_client = said.first().copied().unwrap_or(self.peer.address) == client;
         let element = said_by.filter(|_| same_client).unwrap_or_default();
+        let names = [Name::XForwardedFor, Name::XForwardedProto, Name::XForwardedHost];
+        let used = if names.into_iter().any(|name| fields.has(name)) {
+            Element::default()
+        } else {
+            element
+        };
         // Proxies that append to such a list append to that of addresses, too. What stands before the
         // element of the outermost trusted proxy is what the client said.
         let of_outermost = |name| {
@@ -72,13 +78,14 @@ impl<'a> Behind<'a> {
         };
         let proto = of_outermost(Name::XForwardedProto).and_then(is_https);
         let host = of_outermost(Name::XForwardedHost).and_then(|text| Authority::parse(text).ok());
+        let https = proto.or(used.https).unwrap_or(self.https);
+        let public = host.or(used.host);
         let is_whole = fields.all(Name::Forwarded).all(list::is_terminated);
         let agrees = !elements.is_empty()
             && (is_whole && same_client)
-            && (proto.is_none() || proto == element.https)
-            && (host.is_none() || host == element.host);
-        let https = proto.or(element.https).unwrap_or(self.https);
-        Self { client, https, host: host.or(element.host), nodes, agrees, ..self }
+            && element.https.map_or(proto.is_none(), |said| said == https)
+            && element.host == public;
+        Self { client, https, host: public, nodes, agrees, ..self }
     }
 
     /// Returns the scheme by which the peer has requested this proxy.

@@ -73,7 +73,7 @@ pub(super) fn to_site(
             has_users: service.auth_of(record.auth_site).is_some(),
         }),
         host_field,
-        asked: names.asked.filter(|_| names.public.is_some()),
+        asked: names.other_asked(site, sites),
         uri,
         authority: span,
         space: site.space_of(route),
@@ -152,6 +152,18 @@ struct Names<'a> {
     asked: Option<String>,
     /// Host and port by which the client asked, if a trusted proxy reports them.
     public: Option<String>,
+}
+
+impl Names<'_> {
+    /// Returns the host by which this proxy was asked, if a trusted proxy reports another one of the same
+    /// site. Users and rules of the site are about no host of another site, which a client may have
+    /// named through a proxy that passes such fields on.
+    fn other_asked(self, site: &Site, sites: &Sites) -> Option<String> {
+        let (asked, public) = (self.asked?, self.public?);
+        let host = Authority::parse(asked.as_bytes()).ok()?.host;
+        let is_of_site = sites.find(host).is_some_and(|other| std::ptr::eq(other, site));
+        (is_of_site && asked != public).then_some(asked)
+    }
 }
 
 impl<'a> Names<'a> {

@@ -31,7 +31,8 @@ pub(crate) struct Route {
     /// The target sent to the origin, unless that is path and query of `uri`.
     pub(super) target: Option<String>,
     pub(super) host_field: HostField,
-    /// The `Host` by which this proxy was asked, unless that is the authority of `uri`.
+    /// The `Host` by which this proxy was asked, if it is one of the same site and not the authority of
+    /// `uri`.
     pub(super) asked: Option<String>,
     /// Part of the cache that the response belongs to.
     pub(crate) space: Space,
@@ -214,16 +215,24 @@ impl Route {
     /// Returns the cache key of the target URI.
     pub(crate) fn key(&self, keys: &KeyBuilder) -> CacheKey {
         let rules = self.site().and_then(|site| site.route.policy.cache.key_rules.as_ref());
-        keys.key_in(self.space, rules, &self.uri)
+        keys.key_in((self.space, self.host_of_key()), rules, &self.uri)
+    }
+
+    /// Returns the `Host` that the origin gets, unless it follows from the URI and the site.
+    fn host_of_key(&self) -> Option<&str> {
+        self.asked.as_deref().filter(|_| matches!(self.host_field, HostField::Asked))
     }
 
     /// Returns the cache keys of a URI of the same origin, by all routes that it may take.
     pub(crate) fn keys_of(&self, keys: &KeyBuilder, uri: &Arc<str>) -> Vec<CacheKey> {
         match self.site() {
-            None => vec![keys.key_in(self.space, None, uri)],
+            None => vec![keys.key_in((self.space, None), None, uri)],
             Some(site) => {
-                let parts = site.parts.iter();
-                parts.map(|part| keys.key_in(part.space, part.key_rules.as_ref(), uri)).collect()
+                let host = self.host_of_key();
+                let key = |part: &CachePart| {
+                    keys.key_in((part.space, host), part.key_rules.as_ref(), uri)
+                };
+                site.parts.iter().map(key).collect()
             }
         }
     }

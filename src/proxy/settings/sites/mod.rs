@@ -20,7 +20,7 @@ use crate::work::{LOOK_UP, count};
 
 use host_pattern::HostPattern;
 use path_pattern::PathPattern;
-use site_route::{Forward, RouteAction, RoutePolicy, SiteRoute};
+use site_route::{CacheMode, Forward, RouteAction, RoutePolicy, SiteRoute};
 use site_routes::SiteRoutes;
 
 /// All sites of a reverse proxy. The time to find one does not depend on their number.
@@ -107,6 +107,9 @@ fn identify(route: &SiteRoute, hasher: &mut DefaultHasher) {
     route.path.as_str().hash(hasher);
     route.methods.hash(hasher);
     route.field.as_ref().map(ToString::to_string).hash(hasher);
+    // Responses that were stored against the will of the origin are not served once that has ended.
+    let cache = &route.policy.cache;
+    (matches!(cache.mode, CacheMode::Forced(_)), cache.drop_set_cookie).hash(hasher);
     let Some(forward) = route.forward() else { return };
     forward.group.identity.hash(hasher);
     (&forward.public_prefix, &forward.origin_prefix).hash(hasher);
