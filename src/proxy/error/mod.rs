@@ -26,6 +26,8 @@ pub(crate) enum ExchangeError {
     Denied(Denial),
     /// The client is not allowed to use the proxy.
     ClientDenied(IpAddr),
+    /// The client may not use the route of a site.
+    NotForClient(IpAddr),
     /// The client must authenticate, by one of the challenges.
     AuthenticationRequired { side: Side, why: ChallengeReason, challenges: Vec<String> },
     /// The credentials are malformed.
@@ -145,9 +147,9 @@ impl ExchangeError {
         let (status, kind) = match self {
             Self::BadRequest(refusal) => (refusal.status(), "http_request_error"),
             Self::NotSupported(unserved) => (unserved.status(), "http_request_error"),
-            Self::Denied(Denial::Port { .. } | Denial::Rule { .. }) | Self::ClientDenied(_) => {
-                (Status::FORBIDDEN, "http_request_denied")
-            }
+            Self::Denied(Denial::Port { .. } | Denial::Rule { .. })
+            | Self::ClientDenied(_)
+            | Self::NotForClient(_) => (Status::FORBIDDEN, "http_request_denied"),
             Self::Denied(Denial::Address { .. } | Denial::Listener { .. }) => {
                 (Status::FORBIDDEN, "destination_ip_prohibited")
             }
@@ -225,7 +227,7 @@ impl ExchangeError {
             Self::BadRequest(refusal) | Self::BadResponse(refusal) => refusal.name().into(),
             Self::NotSupported(unserved) => unserved.name().into(),
             Self::Denied(denial) => denial.rule(),
-            Self::ClientDenied(_) => "client".into(),
+            Self::ClientDenied(_) | Self::NotForClient(_) => "client".into(),
             Self::AuthenticationRequired { why, .. } => format!("credentials-{why}"),
             Self::BadCredentials(_) | Self::MisdirectedCredentials => "credentials".into(),
             Self::NoSuchUser(_) => "no-such-user".into(),
@@ -302,6 +304,7 @@ impl ExchangeError {
             self,
             Self::Denied(_)
                 | Self::ClientDenied(_)
+                | Self::NotForClient(_)
                 | Self::AuthenticationRequired { .. }
                 | Self::NoSuchUser(_)
                 | Self::TooManyFailures(_)
@@ -315,7 +318,10 @@ impl ExchangeError {
     /// Returns true if a rule of the operator or of the embedder denies the request or the client,
     /// whatever it has sent before.
     pub(super) const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Denied(_) | Self::ClientDenied(_) | Self::Refused { .. })
+        matches!(
+            self,
+            Self::Denied(_) | Self::ClientDenied(_) | Self::NotForClient(_) | Self::Refused { .. }
+        )
     }
 
     /// Returns true if the origin failed or could not be reached.

@@ -18,6 +18,9 @@ impl fmt::Display for ExchangeError {
             Self::NotSupported(unserved) => not_supported(*unserved),
             Self::Denied(denial) => return write_denial(f, denial),
             Self::ClientDenied(client) => return write_client_denied(f, *client),
+            Self::NotForClient(client) => {
+                return write!(f, "{client} may not request this; rule 'client' of the route.");
+            }
             Self::AuthenticationRequired { why, .. } => authentication_required(*why),
             Self::BadCredentials(what) => {
                 return write!(f, "the credentials are malformed: {what}.");

@@ -131,7 +131,7 @@ fn check_client(
     match site.routes.permitted(|| path_of(request), request) {
         Permitted::All => Ok(()),
         Permitted::Only(ranges) if ranges.iter().any(|range| range.contains(client)) => Ok(()),
-        Permitted::Only(_) => Err(ExchangeError::ClientDenied(client)),
+        Permitted::Only(_) => Err(ExchangeError::NotForClient(client)),
         Permitted::Unclear => Err(ExchangeError::NotSupported(NotSupported::AmbiguousPath)),
     }
 }
