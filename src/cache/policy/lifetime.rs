@@ -13,6 +13,8 @@ pub enum LifetimeSource {
     LastModified,
     /// A rule of the operator.
     Rule,
+    /// The operator, for all responses of a route, whatever the origin says.
+    Route,
     /// A soft purge that made the response stale.
     Purge,
     /// No source: the response is not fresh.
@@ -29,6 +31,7 @@ impl LifetimeSource {
             Self::Expires => "expires",
             Self::LastModified => "last-modified",
             Self::Rule => "rule",
+            Self::Route => "route",
             Self::Purge => "purge",
             Self::Nothing => "nothing",
         }

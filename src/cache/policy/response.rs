@@ -67,7 +67,11 @@ impl Response<'_> {
     fn said_lifetime(&self, control: &ResponseControl) -> Option<(Duration, LifetimeSource)> {
         let of = |by: LifetimeSource| move |lifetime| (lifetime, by);
         let expires = || if control.is_targeted { None } else { self.expiry() };
-        let shared = control.s_maxage.map(of(LifetimeSource::SharedMaxAge));
+        let shared = match self.forced {
+            Some(_) => LifetimeSource::Route,
+            None => LifetimeSource::SharedMaxAge,
+        };
+        let shared = control.s_maxage.map(of(shared));
         let max_age = control.max_age.map(of(LifetimeSource::MaxAge));
         shared.or(max_age).or_else(|| expires().map(of(LifetimeSource::Expires)))
     }
