@@ -22,7 +22,10 @@ pub(super) fn run(options: &Options, question: ExplainQuery, json: bool) -> Exit
         let surroundings =
             surroundings(options, &reactor, Box::new(NoLog), addresses, &Secret::draw()?);
         let mut worker = Worker::new(settings, surroundings, 1);
-        options.addresses().into_iter().for_each(|address| worker.add_local_listener(address));
+        for listener in options.listeners() {
+            let address = listener.place.address();
+            address.into_iter().for_each(|it| worker.assume_listener(it, listener.settings));
+        }
         worker.explain(question, &mut reactor);
         loop {
             reactor.turn(&mut worker, None)?;

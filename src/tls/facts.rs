@@ -45,16 +45,20 @@ impl PeerCertificate {
 
 impl Facts {
     /// Returns the facts of an assumed session, in which the client has proved to own a certificate for
-    /// `name`.
+    /// `name`, if one is given.
     #[must_use]
-    pub fn assumed(name: &str) -> Self {
-        let (subject, names) = (name.to_owned(), vec![name.to_owned()]);
+    pub fn assumed(name: Option<&str>) -> Self {
+        let certificate = name.map(|name| PeerCertificate {
+            subject: name.to_owned(),
+            names: vec![name.to_owned()],
+            der: Vec::new(),
+        });
         Self {
             version: "TLSv1.3",
             cipher: "unknown".into(),
             server_name: None,
             is_resumed: false,
-            certificate: Some(PeerCertificate { subject, names, der: Vec::new() }),
+            certificate,
         }
     }
 

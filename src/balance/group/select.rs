@@ -68,6 +68,14 @@ impl<W: Copy + Ord> Group<W> {
         !is_closed || self.first_needed(&tried).is_some()
     }
 
+    /// Returns true if an endpoint is usable for a request that is `sticky` or not, although the request may
+    /// have to wait for a place there. Takes no turn.
+    pub fn is_usable(&mut self, sticky: Option<u64>, now: Instant) -> bool {
+        self.advance(now);
+        self.sticky_endpoint(sticky, &[]).is_some()
+            || self.tiers.iter().any(|tier| tier.usable() > 0)
+    }
+
     /// Returns the tier in which a request gets an endpoint, and those `tried` there.
     ///
     /// # Errors

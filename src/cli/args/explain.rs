@@ -28,7 +28,11 @@ pub(super) fn command() -> Command {
         )
         .arg(one("user", "NAME", "Authenticated user of the request"))
         .arg(one("cert", "NAME", "Name in the verified certificate of the client"))
-        .arg(one("method", "M", "Method [default: GET; CONNECT for https and HOST:PORT]"))
+        .arg(one(
+            "method",
+            "M",
+            "Method [default: GET; for a forward proxy, CONNECT for https and HOST:PORT]",
+        ))
         .arg(many("header", "FIELD: VALUE", "Header field of the request").short('H'))
         .arg(
             many("address", "IP", "Use this address for the host name, and query no name server")
@@ -56,11 +60,9 @@ pub(super) fn command() -> Command {
 pub(crate) fn question(matches: &ArgMatches) -> Result<ExplainQuery, String> {
     let text = |name| matches.get_one::<String>(name).cloned();
     let all = |name| matches.get_many::<String>(name).into_iter().flatten().cloned();
-    let url = text("url").unwrap_or_default();
-    let (method, url) = asked(&url, text("method"));
     let question = ExplainQuery {
-        method,
-        url,
+        method: text("method").unwrap_or_default(),
+        url: text("url").unwrap_or_default(),
         client: matches.get_one("client").copied().unwrap_or(Ipv4Addr::LOCALHOST.into()),
         listener: matches.get_one("listener").copied(),
         user: text("user"),
@@ -78,54 +80,4 @@ pub(crate) fn question(matches: &ArgMatches) -> Result<ExplainQuery, String> {
         }
     }
     Ok(question)
-}
-
-/// Returns the method and target that a client would send to a proxy for a URL.
-fn asked(url: &str, method: Option<String>) -> (String, String) {
-    let connect = || method.clone().unwrap_or_else(|| "CONNECT".into());
-    if let Some(rest) = url.strip_prefix("https://").filter(|_| method.is_none()) {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        let port = if ends_in_port(authority) { "" } else { ":443" };
-        return (connect(), format!("{authority}{port}"));
-    }
-    let is_url = url.contains("://") || url.starts_with('/');
-    match (is_url, ends_in_port(url), &method) {
-        (false, true, None) => (connect(), url.to_owned()),
-        (false, _, Some(method)) if method == "CONNECT" => (connect(), url.to_owned()),
-        (false, ..) => {
-            let slash = if url.contains('/') { "" } else { "/" };
-            (method.unwrap_or_else(|| "GET".into()), format!("http://{url}{slash}"))
-        }
-        (true, ..) => (method.unwrap_or_else(|| "GET".into()), url.to_owned()),
-    }
-}
-
-fn ends_in_port(text: &str) -> bool {
-    let port = text.rsplit_once(':').map_or("", |(_, port)| port);
-    !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn url_becomes_the_request_that_clients_send() {
-        for (url, method, expected) in [
-            ("http://h/", None, "GET http://h/"),
-            ("http://h/", Some("HEAD"), "HEAD http://h/"),
-            ("https://h/path?q", None, "CONNECT h:443"),
-            ("https://h:8443", None, "CONNECT h:8443"),
-            ("https://[::1]/", None, "CONNECT [::1]:443"),
-            ("https://h/", Some("GET"), "GET https://h/"),
-            ("h:443", None, "CONNECT h:443"),
-            ("h", None, "GET http://h/"),
-            ("h/path", None, "GET http://h/path"),
-            ("h", Some("CONNECT"), "CONNECT h"),
-            ("/path", None, "GET /path"),
-        ] {
-            let (method, target) = asked(url, method.map(str::to_owned));
-            assert_eq!(format!("{method} {target}"), expected, "{url}");
-        }
-    }
 }

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use crate::cache::{CacheKey, Presented};
-use crate::http::{RequestHead, cookie};
+use crate::http::RequestHead;
 use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::Route;
-use crate::proxy::settings::sites::site_route::{CacheMode, RouteCache};
 use crate::tls::Facts;
 
 use super::context::ClientCx;
@@ -39,7 +38,7 @@ impl Query {
         Self {
             facts: RequestFacts::of(request, tls, &cx.shared.settings),
             key: route.key(cx.shared.cache.keys()),
-            bypasses_cache: policy.is_some_and(|policy| bypasses(policy, request)),
+            bypasses_cache: policy.is_some_and(|policy| policy.bypass(request).is_some()),
             presented: match policy.is_some_and(|policy| policy.ignore_no_cache) {
                 true => cx.shared.cache.keys().present_without_demands(request),
                 false => cx.shared.present(request),
@@ -48,10 +47,4 @@ impl Query {
             failed_joins: 0,
         }
     }
-}
-
-/// Returns true if the route of the site excludes the request from the cache.
-fn bypasses(policy: &RouteCache, request: &RequestHead) -> bool {
-    policy.mode == CacheMode::Off
-        || policy.bypass_cookies.iter().any(|name| cookie(name, request).is_some())
 }

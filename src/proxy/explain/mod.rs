@@ -1,6 +1,7 @@
 //! Explanations: the decisions about a hypothetical request, step by step. Only name servers are
 //! contacted.
 
+mod outlook;
 pub(super) mod query;
 
 use std::fmt::Write;
@@ -10,26 +11,28 @@ use std::task::Poll;
 use std::time::Instant;
 
 use crate::access::{AddressClass, Host, RuleDecision, RuleRef};
-use crate::cache::{Lookup, MissReason, ServeDecision};
-use crate::http::{Method, RequestHead, ServerCodec, ServerEvent};
+use crate::http::{RequestHead, ServerCodec, ServerEvent};
 use crate::proxy::auth::path_of;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
-use crate::proxy::observe::trace_event::{Permit, Stored, TraceEvent};
+use crate::proxy::observe::listener::{ListenerInfo, ListenerKind};
+use crate::proxy::observe::trace_event::{Permit, TraceEvent};
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing;
+use crate::proxy::routing::client_address::Behind;
 use crate::proxy::routing::decision::Routed;
-use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::{Origin, Route};
 use crate::proxy::shared::Shared;
 use crate::reactor::{Driven, Reactor, Token};
+use crate::throttle::BanAction;
 use crate::time::Now;
 use crate::tls::Facts;
 
+use outlook::{Outlook, outlook};
 use query::ExplainQuery;
 
-/// Most rules that depend on addresses, and most stored responses, in one explanation.
+/// Most rules that depend on addresses in one explanation.
 const MOST_SHOWN: usize = 64;
 
 /// The explanation of a request.
@@ -54,16 +57,30 @@ pub(super) struct Explainer {
     origin: Option<(Arc<Origin>, Dial)>,
 }
 
+/// Refusal of a request.
+enum Refusal {
+    /// The client gets an error response.
+    Answered(ExchangeError),
+    /// The connection is closed without a response.
+    Dropped(ExchangeError),
+}
+
+impl From<ExchangeError> for Refusal {
+    fn from(error: ExchangeError) -> Self {
+        Self::Answered(error)
+    }
+}
+
 impl Explainer {
     pub(super) fn new(question: ExplainQuery, now: Now, shared: &Shared) -> Self {
-        let listener =
-            question.listener.or_else(|| shared.origins.interfaces.listeners().first().copied());
-        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let listener = listener_for(&question, shared);
+        let is_reverse = shared.settings.service(listener.service()).is_reverse();
+        let question = question.into_sent(is_reverse);
         let client = SocketAddr::new(question.client, 0);
-        let listener = shared.listener_at(listener.unwrap_or(nowhere));
         let mut record = ExchangeRecord::new(now, client, listener);
         let ExplainQuery { method, url, client, certificate, .. } = &question;
-        record.tls = certificate.as_deref().map(|name| Arc::new(Facts::assumed(name)));
+        let has_tls = listener.kind() == ListenerKind::Tls || certificate.is_some();
+        record.tls = has_tls.then(|| Arc::new(Facts::assumed(certificate.as_deref())));
         record.trace = Some(vec![TraceEvent::Asked(method.clone(), url.clone(), *client)]);
         Self { question, record, asked: None, origin: None }
     }
@@ -77,9 +94,12 @@ impl Explainer {
         shared: &mut Shared,
     ) -> Poll<Explanation> {
         if self.asked.is_none()
-            && let Err(error) = self.ask(owner, reactor.now(), shared)
+            && let Err(refusal) = self.ask(owner, reactor.now(), shared)
         {
-            self.record.add(TraceEvent::Failed(error));
+            self.record.add(match refusal {
+                Refusal::Answered(error) => TraceEvent::Failed(error),
+                Refusal::Dropped(error) => TraceEvent::Dropped(error),
+            });
             return Poll::Ready(self.explanation());
         }
         let Some((_, route)) = &self.asked else {
@@ -87,9 +107,7 @@ impl Explainer {
         };
         let route = Arc::clone(route);
         let Some((origin, dial)) = &mut self.origin else {
-            self.tell_group(&route, reactor.now(), shared);
-            self.record.add(TraceEvent::Allowed(Vec::new()));
-            self.look(&route, reactor.now(), shared);
+            self.conclude_for_group(&route, reactor.now(), shared);
             return Poll::Ready(self.explanation());
         };
         let origin = Arc::clone(origin);
@@ -102,8 +120,8 @@ impl Explainer {
         };
         match addresses.and_then(|addresses| self.check_addresses(&origin, &addresses, shared)) {
             Ok(to) => {
-                self.record.add(TraceEvent::Allowed(to));
-                self.look(&route, reactor.now(), shared);
+                let outlook = self.outlook(&route, true, reactor.now(), shared);
+                self.allow(to, outlook);
             }
             Err(error) => self.record.add(TraceEvent::Failed(error)),
         }
@@ -123,21 +141,24 @@ impl Explainer {
     }
 
     /// Reads and routes the request.
-    fn ask(&mut self, owner: Token, now: Now, shared: &mut Shared) -> Result<(), ExchangeError> {
+    ///
+    /// # Errors
+    /// Returns the refusal if the request is denied or refused.
+    fn ask(&mut self, owner: Token, now: Now, shared: &mut Shared) -> Result<(), Refusal> {
         let settings = Arc::clone(&shared.settings);
         let request = Arc::new(self.read(shared)?);
-        self.record.auth_site = routing::auth_site(&request, &self.record, &settings);
-        if let Some(user) = &self.question.user {
-            if let Some(authentication) = shared
-                .authentications
-                .get(&self.record.auth_scope())
-                .filter(|authentication| !authentication.knows(user, path_of(&request)))
-            {
-                return Err(ExchangeError::NoSuchUser(authentication.side()));
-            }
-            self.record.add(TraceEvent::Recognized(user.as_str().into()));
-        } else if let Some(authentication) = shared.authentications.get(&self.record.auth_scope()) {
-            authentication.check_user(None, path_of(&request))?;
+        let service = settings.service(self.record.listener.service());
+        let behind =
+            Behind::of(self.record.peer(), request.fields(), &settings, service.is_reverse());
+        self.record.behind = behind.client;
+        self.check_bans(now, shared)?;
+        if self.record.listener.kind() == ListenerKind::Redirect {
+            self.answer_here("answered by the proxy itself: a redirection to https");
+            return Ok(());
+        }
+        // Clients that may not use the listener are not asked to authenticate.
+        if service.admits(self.record.client.ip()) {
+            self.check_user(&request, shared)?;
         }
         let route = match routing::route(
             &request,
@@ -145,10 +166,16 @@ impl Explainer {
             &settings,
             &shared.origins.interfaces,
         )? {
+            Routed::Fetch(_)
+                if request.method_name() == "PURGE"
+                    && settings.may_purge(self.record.client.ip()) =>
+            {
+                self.answer_here("answered by the proxy itself: a purge");
+                return Ok(());
+            }
             Routed::Fetch(route) | Routed::Tunnel(route) => Arc::new(route),
             Routed::Here | Routed::Redirect(..) | Routed::Answer(..) => {
-                self.record.add(TraceEvent::Looked("answered by the proxy itself"));
-                self.record.add(TraceEvent::Allowed(Vec::new()));
+                self.answer_here("answered by the proxy itself");
                 return Ok(());
             }
         };
@@ -158,6 +185,41 @@ impl Explainer {
             self.origin = Some((Arc::clone(origin), dial));
         }
         self.asked = Some((request, route));
+        Ok(())
+    }
+
+    /// Traces a response of the proxy itself.
+    fn answer_here(&mut self, how: &'static str) {
+        self.record.add(TraceEvent::Looked(how.into()));
+        self.record.add(TraceEvent::Allowed(Vec::new()));
+    }
+
+    /// Checks whether the client is banned: as the peer of a connection, or behind trusted proxies.
+    fn check_bans(&mut self, now: Now, shared: &Shared) -> Result<(), Refusal> {
+        let ban_of = |address| Some((address, shared.throttling.ban_of(address, now.mono)?));
+        let of_peer = ban_of(self.record.client.ip());
+        let of_peer = of_peer.filter(|(_, (action, _))| *action == BanAction::Drop);
+        let ban = of_peer.or_else(|| ban_of(self.record.behind));
+        let Some((address, (action, left))) = ban else { return Ok(()) };
+        self.record.add(TraceEvent::Banned(address, action, left));
+        match action {
+            BanAction::Delay => Ok(()),
+            BanAction::TooMany => Err(Refusal::Answered(ExchangeError::Banned(left))),
+            BanAction::Drop => Err(Refusal::Dropped(ExchangeError::Banned(left))),
+        }
+    }
+
+    /// Checks that the user is known, or that none is needed.
+    fn check_user(&mut self, request: &RequestHead, shared: &Shared) -> Result<(), ExchangeError> {
+        let authentication = shared.authentications.get(&self.record.auth_scope());
+        let Some(user) = &self.question.user else {
+            return authentication.map_or(Ok(()), |it| it.check_user(None, path_of(request)));
+        };
+        let ignorant = authentication.filter(|it| !it.knows(user, path_of(request)));
+        if let Some(authentication) = ignorant {
+            return Err(ExchangeError::NoSuchUser(authentication.side()));
+        }
+        self.record.add(TraceEvent::Recognized(user.as_str().into()));
         Ok(())
     }
 
@@ -254,43 +316,54 @@ impl Explainer {
         }
     }
 
-    /// Traces the group that the route leads to, and its members.
-    fn tell_group(&mut self, route: &Route, now: Now, shared: &Shared) {
-        let Some(settings) = route.group() else { return };
-        let groups = &shared.origins.groups;
-        let running = groups.find(&settings.name).and_then(|id| groups.get(id));
-        let members = running.map(|group| group.describe(now.mono)).unwrap_or_default();
-        self.record.add(TraceEvent::Grouped(Arc::clone(&settings.name), members));
+    /// Decides about a request for a group: it is refused if no member can be used, unless the cache has a
+    /// response.
+    fn conclude_for_group(&mut self, route: &Route, now: Now, shared: &mut Shared) {
+        let failure = self.tell_group(route, now, shared);
+        let outlook = self.outlook(route, failure.is_none(), now, shared);
+        match failure.filter(|_| outlook.asks_origin) {
+            Some(error) => self.record.add(TraceEvent::Failed(error)),
+            None => self.allow(Vec::new(), outlook),
+        }
     }
 
-    /// Traces the stored responses, and what the cache would do.
-    fn look(&mut self, route: &Route, now: Now, shared: &mut Shared) {
-        let Some((request, ..)) = &self.asked else { return };
-        if request.method() == Method::Connect {
-            return self.record.add(TraceEvent::Looked("passed through a tunnel"));
-        }
-        let mut request = shared.present(request);
-        let key = route.key(shared.cache.keys());
-        self.record.add(TraceEvent::Keyed(key.uri().into()));
-        for object in shared.cache.stored(&key).take(MOST_SHOWN) {
-            let selected = object.selection.fits(&mut request);
-            self.record.add(TraceEvent::Stored(Stored::of(object, selected, now.mono)));
-        }
-        let found = shared.cache.peek(&key, &mut request, now.mono);
-        let barred = match &found {
-            Lookup::Hit(object, _) | Lookup::Stale(object, _) | Lookup::Partial(object, _) => {
-                !shared.may_reuse(route, object.origin_address)
-            }
-            Lookup::InFlight { .. } | Lookup::Miss(_) => false,
+    /// Traces the group that the route leads to, and its members. Returns the error if none of them can be
+    /// used.
+    fn tell_group(
+        &mut self,
+        route: &Route,
+        now: Now,
+        shared: &mut Shared,
+    ) -> Option<ExchangeError> {
+        let settings = route.group()?;
+        let name = Arc::clone(&settings.name);
+        let groups = &mut shared.origins.groups;
+        let Some(id) = groups.find(&name) else {
+            // No proxy runs that would know the states of the members.
+            let members = settings.members.iter().map(|url| url.text().to_string()).collect();
+            self.record.add(TraceEvent::Grouped(name, members));
+            return None;
         };
-        let upgrades = RequestFacts::of(request.head(), None, &shared.settings).upgrade.is_some();
-        self.record.add(TraceEvent::Looked(match upgrades {
-            true => would(&Lookup::<()>::Miss(MissReason::Method)),
-            false if barred => {
-                "would fetch it: the stored response is from an address denied to this client"
-            }
-            false => would(&found),
-        }));
+        let request = self.asked.as_ref().map(|(request, _)| request);
+        let sticky = request.and_then(|request| settings.sticky_number(request));
+        let is_usable = groups.is_usable(id, sticky, now.mono);
+        let group = groups.get(id)?;
+        self.record.add(TraceEvent::Grouped(name, group.describe(now.mono)));
+        (!is_usable).then(|| ExchangeError::NoMember(group.describe_down(now.mono).into()))
+    }
+
+    /// Returns what the cache would do.
+    fn outlook(&self, route: &Route, is_reachable: bool, now: Now, shared: &mut Shared) -> Outlook {
+        match &self.asked {
+            Some((request, _)) => outlook(request, route, is_reachable, now, shared),
+            None => Outlook { findings: Vec::new(), asks_origin: true },
+        }
+    }
+
+    /// Traces that the request is allowed, to these addresses, and what the cache would do.
+    fn allow(&mut self, to: Vec<SocketAddr>, outlook: Outlook) {
+        self.record.add(TraceEvent::Allowed(to));
+        outlook.findings.into_iter().for_each(|finding| self.record.add(finding));
     }
 
     fn explanation(&mut self) -> Explanation {
@@ -310,31 +383,23 @@ impl Explainer {
     }
 }
 
-/// Returns what the cache would do with a request.
-const fn would<F>(found: &Lookup<F>) -> &'static str {
-    match found {
-        Lookup::Hit(_, ServeDecision::Fresh) => "would answer: the stored response is fresh",
-        Lookup::Hit(_, ServeDecision::WhileRevalidating) => {
-            "would answer with the stale response, and validate it in the background"
-        }
-        Lookup::Hit(..) => "would answer: the stored response is stale, but may be served",
-        Lookup::Stale(_, ServeDecision::ValidateForRequest) => {
-            "would validate the stored response, as the request demands"
-        }
-        Lookup::Stale(..) => "would validate the stored response",
-        Lookup::Partial(..) => "would fetch the missing part of the stored response",
-        Lookup::InFlight { .. } => "would wait for a fetch in flight",
-        Lookup::Miss(MissReason::Uri) => "would fetch it: nothing is stored for this URL",
-        Lookup::Miss(MissReason::Vary) => {
-            "would fetch it: the stored responses are for other requests (Vary)"
-        }
-        Lookup::Miss(MissReason::Part) => "would fetch it: the stored response is incomplete",
-        Lookup::Miss(MissReason::Method) => {
-            "would forward it: responses to such a request are not stored"
-        }
-        Lookup::Miss(MissReason::Request) => "would forward it, as the request demands",
-        Lookup::Miss(MissReason::Bypass) => "would forward it: the cache is off",
+/// Returns the listener that receives a request: the one that the query names, otherwise the first. Sites
+/// are reached at the first listener for the scheme of the URL.
+fn listener_for(query: &ExplainQuery, shared: &Shared) -> ListenerInfo {
+    if let Some(address) = query.listener {
+        return shared.listener_at(address);
     }
+    let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    let first = shared.origins.interfaces.listeners().first().copied().unwrap_or(nowhere);
+    let first = shared.listeners.first().copied().unwrap_or_else(|| shared.listener_at(first));
+    let is_reverse =
+        |listener: &ListenerInfo| shared.settings.service(listener.service()).is_reverse();
+    let is_secure = query.url.starts_with("https://");
+    let fits = |listener: &&ListenerInfo| {
+        is_reverse(listener) && (listener.kind() == ListenerKind::Tls) == is_secure
+    };
+    let fitting = is_reverse(&first).then(|| shared.listeners.iter().find(fits)).flatten();
+    fitting.copied().unwrap_or(first)
 }
 
 /// An explanation for the embedder, kept until it is taken.

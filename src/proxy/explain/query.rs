@@ -7,7 +7,7 @@ use std::str::FromStr;
 /// A request to explain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExplainQuery {
-    /// The method.
+    /// The method; empty for the one that clients use for the URL.
     pub method: String,
     /// A URL, or `HOST:PORT` for CONNECT.
     pub url: String,
@@ -66,5 +66,65 @@ impl FromStr for ExplainQuery {
             }
         }
         Ok(question)
+    }
+}
+
+impl ExplainQuery {
+    /// Returns the query with the method and the target that a client would send for the URL: to a
+    /// `reverse` proxy, or to a forward proxy.
+    pub(super) fn into_sent(self, reverse: bool) -> Self {
+        let (method, url) = sent(&self.url, &self.method, reverse);
+        Self { method, url, ..self }
+    }
+}
+
+fn sent(url: &str, method: &str, reverse: bool) -> (String, String) {
+    let or = |usual: &str| if method.is_empty() { usual } else { method }.to_owned();
+    let is_url = url.contains("://") || url.starts_with('/');
+    if let Some(rest) = url.strip_prefix("https://").filter(|_| method.is_empty() && !reverse) {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let port = if ends_in_port(authority) { "" } else { ":443" };
+        return (or("CONNECT"), format!("{authority}{port}"));
+    }
+    match (is_url, method) {
+        (true, _) => (or("GET"), url.to_owned()),
+        (false, "CONNECT") => (or(""), url.to_owned()),
+        (false, "") if ends_in_port(url) && !reverse => (or("CONNECT"), url.to_owned()),
+        (false, _) => {
+            let slash = if url.contains('/') { "" } else { "/" };
+            (or("GET"), format!("http://{url}{slash}"))
+        }
+    }
+}
+
+fn ends_in_port(text: &str) -> bool {
+    let port = text.rsplit_once(':').map_or("", |(_, port)| port);
+    !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn url_becomes_the_request_that_clients_send() {
+        for (url, method, forward, reverse) in [
+            ("http://h/", "", "GET http://h/", "GET http://h/"),
+            ("http://h/", "HEAD", "HEAD http://h/", "HEAD http://h/"),
+            ("https://h/path?q", "", "CONNECT h:443", "GET https://h/path?q"),
+            ("https://h:8443", "", "CONNECT h:8443", "GET https://h:8443"),
+            ("https://[::1]/", "", "CONNECT [::1]:443", "GET https://[::1]/"),
+            ("https://h/", "GET", "GET https://h/", "GET https://h/"),
+            ("h:443", "", "CONNECT h:443", "GET http://h:443/"),
+            ("h", "", "GET http://h/", "GET http://h/"),
+            ("h/path", "", "GET http://h/path", "GET http://h/path"),
+            ("h", "CONNECT", "CONNECT h", "CONNECT h"),
+            ("/path", "", "GET /path", "GET /path"),
+        ] {
+            for (is_reverse, expected) in [(false, forward), (true, reverse)] {
+                let (method, target) = sent(url, method, is_reverse);
+                assert_eq!(format!("{method} {target}"), expected, "{url} {is_reverse}");
+            }
+        }
     }
 }

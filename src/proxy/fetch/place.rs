@@ -7,7 +7,7 @@ use std::time::Instant;
 use siphasher::sip::SipHasher13;
 
 use crate::balance::{Ask, EndpointId, Outcome};
-use crate::http::{RequestHead, Scheme, Status, cookie};
+use crate::http::{Scheme, Status, cookie};
 use crate::proxy::address_text::AddressText;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::origin::groups::{Choice, Groups, Place, RunningGroup};
@@ -40,7 +40,7 @@ pub(super) fn take_place(
     }
     let ask = Ask {
         hash: settings.hashes().then(|| hash(&settings, fetch)),
-        sticky: settings.sticky.as_deref().and_then(|name| sticky(name, &fetch.request.head)),
+        sticky: settings.sticky_number(&fetch.request.head),
         tried: &fetch.tried,
     };
     let groups = &mut cx.shared.origins.groups;
@@ -89,12 +89,6 @@ fn hash(settings: &OriginGroup, fetch: &Fetch) -> u64 {
         HashSource::Cookie(name) => cookie(name, &request.head).unwrap_or_default(),
     };
     SipHasher13::new().hash(text)
-}
-
-/// Returns the number of the member at which the client stays, by its cookie.
-fn sticky(name: &str, request: &RequestHead) -> Option<u64> {
-    let value = std::str::from_utf8(cookie(name, request)?).ok()?;
-    u64::from_str_radix(value, 16).ok()
 }
 
 impl Fetch {
@@ -238,10 +232,11 @@ impl Fetch {
     /// Returns the cookie by which the client stays at the member that has answered, if the client has
     /// another one.
     pub(super) fn sticky_cookie(&self, cx: &FetchCx<'_>) -> Option<Box<str>> {
-        let name = self.request.route.group()?.sticky.as_deref()?;
+        let group = self.request.route.group()?;
+        let name = group.sticky.as_deref()?;
         let place: &Place = self.place.as_ref()?;
         let number = cx.shared.origins.groups.sticky(place)?;
-        if sticky(name, &self.request.head) == Some(number) {
+        if group.sticky_number(&self.request.head) == Some(number) {
             return None;
         }
         let secure = match self.request.route.scheme() {

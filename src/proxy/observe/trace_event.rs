@@ -1,6 +1,7 @@
 //! Findings and decisions about a request, as typed events. The log, explanations and tests are fed
 //! from them.
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -8,7 +9,10 @@ use std::time::{Duration, Instant};
 
 use crate::access::{AddressClass, Denial, DestinationRule, Host, RuleRef};
 use crate::cache::{LifetimeSource, Object};
+use crate::http::Status;
 use crate::proxy::error::ExchangeError;
+use crate::throttle::BanAction;
+use crate::time::write_duration;
 
 use super::log_text::push_quoted;
 
@@ -17,6 +21,8 @@ use super::log_text::push_quoted;
 pub(crate) enum TraceEvent {
     /// The request to explain: method, target and client.
     Asked(String, String, IpAddr),
+    /// A ban on the client or its peer, and the time that is left of it.
+    Banned(IpAddr, BanAction, Duration),
     /// The user was authenticated.
     Recognized(Arc<str>),
     /// The host, as written and as parsed.
@@ -29,6 +35,10 @@ pub(crate) enum TraceEvent {
     Reported(RuleRef),
     /// The normalized target URI.
     Routed(Arc<str>),
+    /// The hosts of the site; none for the site of all other hosts.
+    Site(Vec<String>),
+    /// The route of the site, by its path and conditions, and where it leads.
+    Chosen(String, LeadsTo),
     /// The group of origins, and its members with their states.
     Grouped(Arc<str>, Vec<String>),
     /// The addresses to which the host name resolves.
@@ -39,12 +49,25 @@ pub(crate) enum TraceEvent {
     Allowed(Vec<SocketAddr>),
     /// The request was denied or failed.
     Failed(ExchangeError),
+    /// The connection is closed without a response.
+    Dropped(ExchangeError),
     /// The cache key.
     Keyed(Arc<str>),
     /// A response stored under the key.
     Stored(Stored),
     /// Action of the cache.
-    Looked(&'static str),
+    Looked(Cow<'static, str>),
+}
+
+/// The end to which a route of a site leads.
+#[derive(Clone, Debug)]
+pub(crate) enum LeadsTo {
+    /// A group of origins, which gets this target. The route may give responses a lifetime.
+    Group { group: Arc<str>, target: Box<str>, lifetime: Option<Duration> },
+    /// A redirection to this URL.
+    Redirect(Status, String),
+    /// A fixed response.
+    Answer(Status),
 }
 
 /// The rules and options that allow an address, beside the default.
@@ -98,11 +121,14 @@ impl Stored {
     fn freshness(&self) -> String {
         let (lifetime, age, by) = (self.lifetime.as_secs(), self.age.as_secs(), self.said_by);
         let by = match by {
-            LifetimeSource::LastModified => "a tenth of the time since last-modified",
-            LifetimeSource::Rule => "a rule (--freshness)",
-            LifetimeSource::Purge => "purged",
-            LifetimeSource::Nothing => "no lifetime given",
-            by => by.name(),
+            LifetimeSource::LastModified => "a tenth of the time since last-modified".into(),
+            LifetimeSource::Rule => "a rule (--freshness)".into(),
+            LifetimeSource::Route => {
+                format!("cache = {} of the route", write_duration(self.lifetime)).into()
+            }
+            LifetimeSource::Purge => "purged".into(),
+            LifetimeSource::Nothing => "no lifetime given".into(),
+            by => Cow::from(by.name()),
         };
         let state = if self.ttl > 0 { "fresh" } else { "stale" };
         format!("lifetime {lifetime} s ({by}) - age {age} s = {} s: {state}", self.ttl)
@@ -115,6 +141,9 @@ impl Display for TraceEvent {
         write!(f, "{:<10} ", self.name())?;
         match self {
             Self::Asked(method, target, client) => write!(f, "{method} {target}, from {client}"),
+            Self::Banned(address, action, left) => {
+                write!(f, "{address} is banned ({action}) for another {} s", left.as_secs())
+            }
             Self::Recognized(user) => f.write_str(user),
             Self::Read(text, Host::Address(address)) => {
                 write!(f, "{text} is the address {address}, {}", AddressClass::of(*address))
@@ -125,6 +154,9 @@ impl Display for TraceEvent {
             Self::Decided(None) => f.write_str("none matches; the default is to allow"),
             Self::Reported(rule) => write!(f, "{rule} would deny the request, but only reports"),
             Self::Routed(uri) => f.write_str(uri),
+            Self::Site(hosts) if hosts.is_empty() => f.write_str("all others"),
+            Self::Site(hosts) => f.write_str(&hosts.join(", ")),
+            Self::Chosen(route, to) => write!(f, "{route} {to}"),
             Self::Grouped(name, members) => write!(f, "{name}: {}", members.join("; ")),
             Self::Answered(addresses) => write!(f, "{}", joined(addresses)),
             Self::Checked(address, class, Err(denial)) => {
@@ -143,6 +175,9 @@ impl Display for TraceEvent {
                 let word = if error.is_denial() { "denied" } else { "refused" };
                 write!(f, "{word} with {} ({reason}): {}", verdict.status, error)
             }
+            Self::Dropped(error) => {
+                write!(f, "dropped without a response ({}): {error}", error.reason())
+            }
             Self::Keyed(key) => f.write_str(key),
             Self::Stored(stored) => {
                 let Stored { status, here, length, selected_by, .. } = stored;
@@ -158,19 +193,37 @@ impl Display for TraceEvent {
     }
 }
 
+impl Display for LeadsTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Group { group, target, lifetime } => {
+                write!(f, "leads to the group '{group}', which gets {target}")?;
+                lifetime
+                    .iter()
+                    .try_for_each(|time| write!(f, "; cache = {}", write_duration(*time)))
+            }
+            Self::Redirect(status, location) => write!(f, "redirects with {status} to {location}"),
+            Self::Answer(status) => write!(f, "answers with {status}"),
+        }
+    }
+}
+
 impl TraceEvent {
     /// Returns the subject.
     const fn name(&self) -> &'static str {
         match self {
             Self::Asked(..) => "request",
+            Self::Banned(..) => "ban",
             Self::Recognized(_) => "user",
             Self::Read(..) => "host",
             Self::Undecided(_) | Self::Decided(_) | Self::Reported(_) => "rule",
             Self::Routed(_) => "target",
+            Self::Site(_) => "site",
+            Self::Chosen(..) => "route",
             Self::Grouped(..) => "origin",
             Self::Answered(_) => "answer",
             Self::Checked(..) => "address",
-            Self::Allowed(_) | Self::Failed(_) => "verdict",
+            Self::Allowed(_) | Self::Failed(_) | Self::Dropped(_) => "verdict",
             Self::Keyed(_) => "key",
             Self::Stored(_) => "stored",
             Self::Looked(_) => "cache",
@@ -184,6 +237,10 @@ impl TraceEvent {
             Self::Asked(method, target, client) => {
                 object.text("method", method).text("url", target).display("client", client)
             }
+            Self::Banned(address, action, left) => object
+                .display("address", address)
+                .display("action", action)
+                .number("left", left.as_secs()),
             Self::Recognized(user) => object.text("user", user),
             Self::Read(text, Host::Address(address)) => {
                 let class = AddressClass::of(*address);
@@ -195,6 +252,8 @@ impl TraceEvent {
             Self::Decided(None) => object.text("fits", "none"),
             Self::Reported(rule) => object.rule(rule).text("fits", "reported"),
             Self::Routed(uri) => object.text("uri", uri),
+            Self::Site(hosts) => object.list("hosts", hosts),
+            Self::Chosen(route, to) => to.json(object.text("route", route)),
             Self::Grouped(name, members) => object.text("group", name).list("members", members),
             Self::Answered(addresses) => object.list("addresses", addresses),
             Self::Checked(address, class, checked) => {
@@ -223,11 +282,33 @@ impl TraceEvent {
                     .text("reason", &error.reason())
                     .text("text", &error.to_string())
             }
+            Self::Dropped(error) => object
+                .text("verdict", "dropped")
+                .text("reason", &error.reason())
+                .text("text", &error.to_string()),
             Self::Keyed(key) => object.text("key", key),
             Self::Stored(stored) => stored.json(&mut object),
             Self::Looked(what) => object.text("would", what),
         };
         out.push('}');
+    }
+}
+
+impl LeadsTo {
+    fn json<'a, 'b>(&self, object: &'a mut JsonFields<'b>) -> &'a mut JsonFields<'b> {
+        match self {
+            Self::Group { group, target, lifetime } => {
+                let object = object.text("group", group).text("target", target);
+                match lifetime {
+                    Some(lifetime) => object.number("lifetime", lifetime.as_secs()),
+                    None => object,
+                }
+            }
+            Self::Redirect(status, location) => {
+                object.number("status", status.code().into()).text("location", location)
+            }
+            Self::Answer(status) => object.number("status", status.code().into()),
+        }
     }
 }
 

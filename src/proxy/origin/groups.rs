@@ -225,6 +225,19 @@ impl Groups {
         self.list.get_mut(id).is_some_and(|group| group.balance.may_select(tried, now))
     }
 
+    /// Returns true if a member of the group can be used for a request that is `sticky` or not, or may be
+    /// usable once its name is resolved.
+    pub(crate) fn is_usable(
+        &mut self,
+        id: Id<RunningGroup>,
+        sticky: Option<u64>,
+        now: Instant,
+    ) -> bool {
+        let group = self.list.get_mut(id);
+        group
+            .is_some_and(|group| group.balance.is_unknown() || group.balance.is_usable(sticky, now))
+    }
+
     /// Returns true if the budget permits another attempt at a request, and spends it then.
     pub(crate) fn may_retry(&mut self, id: Id<RunningGroup>, now: Instant) -> bool {
         self.list.get_mut(id).is_some_and(|group| group.balance.may_retry(now))

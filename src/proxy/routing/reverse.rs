@@ -9,11 +9,13 @@ use crate::proxy::address_text::AddressText;
 use crate::proxy::auth::path_of;
 use crate::proxy::error::{ExchangeError, NotSupported};
 use crate::proxy::observe::exchange_record::ExchangeRecord;
-use crate::proxy::observe::trace_event::TraceEvent;
+use crate::proxy::observe::trace_event::{LeadsTo, TraceEvent};
 use crate::proxy::settings::Settings;
 use crate::proxy::settings::sites::host_policy::HostPolicy;
 use crate::proxy::settings::sites::path_pattern;
-use crate::proxy::settings::sites::site_route::{Forward, Redirect, RouteAction, SiteRoute};
+use crate::proxy::settings::sites::site_route::{
+    CacheMode, Forward, Redirect, RouteAction, SiteRoute,
+};
 use crate::proxy::settings::sites::site_routes::Permitted;
 use crate::proxy::settings::sites::template::Variable;
 use crate::proxy::settings::sites::{Site, Sites};
@@ -39,6 +41,7 @@ pub(super) fn to_site(
     let names = Names::of(request, &behind);
     let site = sites.find(&names.host);
     let site = site.ok_or(ExchangeError::NotSupported(NotSupported::UnknownSite))?;
+    record.trace(|| TraceEvent::Site(site.hosts.iter().map(ToString::to_string).collect()));
     check_client(site, request, &behind)?;
     let route = site.routes.find(|| path_of(request), request);
     let route = route.ok_or(ExchangeError::NotSupported(NotSupported::NoRoute))?;
@@ -50,13 +53,16 @@ pub(super) fn to_site(
     let authority = known.unwrap_or_else(usual);
     let (uri, span) = target_uri(names.scheme, authority, request.path_and_query());
     record.add(TraceEvent::Routed(Arc::clone(&uri)));
+    let chosen = |to| TraceEvent::Chosen(route.to_string(), to);
     let forward = match &route.action {
         RouteAction::Forward(forward) => forward,
         RouteAction::Redirect(redirect) => {
             let location = location(redirect, route, (request, record), &names);
+            record.trace(|| chosen(LeadsTo::Redirect(redirect.status, location.clone())));
             return Ok(Routed::Redirect(redirect.status, location, Arc::clone(route)));
         }
         RouteAction::Answer(answer) => {
+            record.trace(|| chosen(LeadsTo::Answer(answer.status)));
             return Ok(Routed::Answer(Arc::clone(answer), Arc::clone(route)));
         }
     };
@@ -65,7 +71,7 @@ pub(super) fn to_site(
         HostPolicy::Origin => HostField::OfOrigin,
         HostPolicy::Fixed(host) => HostField::Text(host.to_string()),
     };
-    Ok(Routed::Fetch(Route {
+    let forwarded = Route {
         target: target(request, forward, &uri[span.end..]),
         to: Destination::Site(SiteRef {
             route: Arc::clone(route),
@@ -77,7 +83,16 @@ pub(super) fn to_site(
         uri,
         authority: span,
         space: site.space_of(route),
-    }))
+    };
+    record.trace(|| {
+        let (group, target) = (Arc::clone(&forward.group.name), forwarded.target().into());
+        let lifetime = match route.policy.cache.mode {
+            CacheMode::Forced(lifetime) => Some(lifetime),
+            CacheMode::On | CacheMode::Off => None,
+        };
+        chosen(LeadsTo::Group { group, target, lifetime })
+    });
+    Ok(Routed::Fetch(forwarded))
 }
 
 /// Returns the number of the site of a request, if the site has users of its own.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::balance::{GroupSettings, MemberSettings, Policy};
-use crate::http::{Status, list};
+use crate::http::{RequestHead, Status, cookie, list};
 use crate::proxy_protocol;
 
 use super::origin::OriginUrl;
@@ -105,6 +105,12 @@ impl OriginGroup {
             check: Check::default(),
             proxy_protocol: None,
         }
+    }
+
+    /// Returns the number of the member at which the client of a request stays, by its cookie.
+    pub(crate) fn sticky_number(&self, request: &RequestHead) -> Option<u64> {
+        let value = std::str::from_utf8(cookie(self.sticky.as_deref()?, request)?).ok()?;
+        u64::from_str_radix(value, 16).ok()
     }
 
     /// Returns the path in the URLs of the members, which is the same in all; `None` if they have none.

@@ -125,4 +125,10 @@ impl Worker {
     pub fn add_local_listener(&mut self, address: SocketAddr) {
         self.shared.origins.interfaces.add_listener(address);
     }
+
+    /// Explains requests as if this proxy listened at `address` with these `settings`.
+    pub fn assume_listener(&mut self, address: SocketAddr, settings: ListenerSettings) {
+        self.add_local_listener(address);
+        self.shared.listeners.push(ListenerInfo { address, settings });
+    }
 }

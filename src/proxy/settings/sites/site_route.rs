@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::access::Cidr;
 use crate::cache::KeyRules;
-use crate::http::{RequestHead, Status, list};
+use crate::http::{RequestHead, Status, cookie, list};
 use crate::proxy::settings::group::OriginGroup;
 use crate::proxy::settings::throttle::ClientLimits;
 
@@ -116,6 +116,15 @@ pub struct RouteCache {
     pub drop_set_cookie: bool,
 }
 
+/// Rule of a route that excludes a request from the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bypass<'a> {
+    /// The cache is off.
+    Off,
+    /// The request has this cookie.
+    Cookie(&'a str),
+}
+
 /// Responses that a route stores.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CacheMode {
@@ -147,6 +156,28 @@ impl SiteRoute {
             RouteAction::Forward(forward) => Some(forward),
             RouteAction::Redirect(_) | RouteAction::Answer(_) => None,
         }
+    }
+}
+
+/// Writes the path and the conditions of the route.
+impl fmt::Display for SiteRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path)?;
+        if !self.methods.is_empty() {
+            write!(f, " for {}", self.methods.join(" and "))?;
+        }
+        self.field.iter().try_for_each(|field| write!(f, " with '{field}'"))
+    }
+}
+
+impl RouteCache {
+    /// Returns the rule by which a request is neither answered from the cache nor stored, if one is for it.
+    pub(crate) fn bypass(&self, request: &RequestHead) -> Option<Bypass<'_>> {
+        if self.mode == CacheMode::Off {
+            return Some(Bypass::Off);
+        }
+        let mut names = self.bypass_cookies.iter();
+        names.find(|name| cookie(name, request).is_some()).map(|name| Bypass::Cookie(name))
     }
 }
 
