@@ -48,7 +48,7 @@ fn hook_sees_user_without_credentials_and_no_unauthenticated_request() {
     assert!(response.starts_with("HTTP/1.1 401 "), "{response}");
     assert_eq!(stage.asked(), [""; 0]);
     let [finished] = &stage.finished()[..] else { panic!("one exchange has finished") };
-    assert!(finished.starts_with("GET / 401 DENIED "), "{finished}");
+    assert!(finished.starts_with("GET http://h.example/ 401 DENIED "), "{finished}");
 
     let response = stage.get("/", "Authorization: Basic YWxpY2U6c2VjcmV0\r\n");
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");

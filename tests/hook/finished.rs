@@ -24,8 +24,8 @@ fn hook_sees_each_outcome_once() {
     for (path, finished) in [
         ("/a", "GET http://h.example/a 200 MISS 3 bytes"),
         ("/a", "GET http://h.example/a 200 HIT 3 bytes"),
-        ("/own", "GET /own 404 OWN 4 bytes"), // it was not routed
-        ("/secret", "GET /secret 403 DENIED 29 bytes"),
+        ("/own", "GET http://h.example/own 404 OWN 4 bytes"),
+        ("/secret", "GET http://h.example/secret 403 DENIED 29 bytes"),
     ] {
         stage.get(path, "");
         assert_eq!(stage.finished(), [format!("{finished} to 198.51.100.1 as - in 0 s")]);

@@ -92,7 +92,7 @@ fn response_to_head_has_length_and_no_content() {
     stage.send(client, "HEAD /other HTTP/1.1\r\nHost: h.example\r\n\r\n");
     assert_eq!(status_of(&stage.received(client)), "200 OK", "the connection is kept");
     let [finished, _] = &stage.finished()[..] else { panic!("two exchanges have finished") };
-    assert!(finished.starts_with("HEAD /own 200 OWN 0 bytes "), "{finished}");
+    assert!(finished.starts_with("HEAD http://h.example/own 200 OWN 0 bytes "), "{finished}");
 }
 
 #[test]

@@ -132,7 +132,7 @@ impl Client {
                 exchange.record.reason.get_or_insert(reason);
                 let sent = connection.output.left().saturating_sub(exchange.sent_before);
                 exchange.record.sent_in_all = sent;
-                cx.shared.record(&exchange.record, cx.reactor.now());
+                exchange.record(cx);
                 reset = exchange.persistence.delimits_content();
             }
             Phase::Receive(phase) if phase.head_began.is_some() => {

@@ -9,6 +9,7 @@ use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::observe::trace_event::TraceEvent;
+use crate::proxy::routing;
 use crate::proxy::settings::sites::site_route::SiteRoute;
 use crate::proxy::throttling::client_tables::LimitedRoute;
 use crate::proxy::timers::ClientTimer;
@@ -61,6 +62,13 @@ impl Exchange {
         let unsent = connection.output.unsent_content();
         shape::give_back((&self.record, self.limited_route), unsent, cx);
         std::mem::replace(&mut self.state, State::Finish).release(connection, cx);
+    }
+
+    /// Records the exchange, which has ended.
+    pub(super) fn record(&mut self, cx: &mut ClientCx<'_>) {
+        let (request, settings) = (&self.request, &cx.shared.settings);
+        self.record.tell_asked(|record| routing::asked_url(request, record, settings));
+        cx.shared.record(&self.record, cx.reactor.now());
     }
 
     /// Responds with `error`: nothing of another response was written yet.

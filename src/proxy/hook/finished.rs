@@ -27,7 +27,7 @@ impl<'a> Finished<'a> {
         self.record.request.as_ref().map(|request| request.method_name())
     }
 
-    /// Returns the target URI, or the target as received if the request was not routed; `None` if no
+    /// Returns the target URI, or the target as received if the request names no host; `None` if no
     /// complete request head was received.
     #[must_use]
     pub fn url(&self) -> Option<&str> {

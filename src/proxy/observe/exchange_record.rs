@@ -40,7 +40,7 @@ pub(crate) struct ExchangeRecord {
     pub(crate) request: Option<Arc<RequestHead>>,
     /// The first line received instead of a valid head, if it may have been meant as HTTP.
     pub(crate) unread: Option<Box<[u8]>>,
-    /// The target URI, once the request is routed.
+    /// The target URI, once the request is routed, or once it has ended without that.
     pub(super) url: Option<Arc<str>>,
     pub(crate) outcome: Outcome,
     pub(crate) status: Option<Status>,
@@ -118,6 +118,13 @@ impl ExchangeRecord {
         }
     }
 
+    /// Records the URL that the client has asked for, unless the request was routed.
+    pub(crate) fn tell_asked(&mut self, url: impl FnOnce(&Self) -> Option<Arc<str>>) {
+        if self.url.is_none() {
+            self.url = url(self);
+        }
+    }
+
     /// Records the media type of the response, if the log shows it.
     pub(crate) fn tell_type(&mut self, format: Option<LogFormat>, content_type: &[u8]) {
         if format == Some(LogFormat::Squid) {
@@ -185,8 +192,8 @@ impl ExchangeRecord {
         }
     }
 
-    /// Returns the target URI, or the target as received if the request was not routed; `-` if
-    /// there is neither.
+    /// Returns the target URI, or the target as received if the request has no URI; `-` if there is
+    /// neither.
     pub(crate) fn url(&self) -> &str {
         let target = self.request.as_ref().map(|head| head.target());
         self.url.as_deref().or(target).unwrap_or("-")

@@ -10,6 +10,8 @@ pub(super) mod request_facts;
 mod reverse;
 pub(super) mod route;
 
+use std::sync::Arc;
+
 use crate::http::hop::max_forwards;
 use crate::http::{Method, RequestHead, hop};
 use crate::proxy::error::ExchangeError;
@@ -63,6 +65,16 @@ pub(super) fn auth_site(
 /// Returns true if the client may use the route of a request, as far as that is known without its user.
 pub(super) fn may_use(request: &RequestHead, record: &ExchangeRecord, settings: &Settings) -> bool {
     reverse::may_use(request, record, settings)
+}
+
+/// Returns the URL that the client of a request has asked for by path and host, for requests that are not
+/// routed; `None` if the target has another form, or if the request names no host.
+pub(super) fn asked_url(
+    request: &RequestHead,
+    record: &ExchangeRecord,
+    settings: &Settings,
+) -> Option<Arc<str>> {
+    reverse::asked_url(request, record, settings)
 }
 
 /// Returns true if `Max-Forwards` ends the request here (RFC 9110 §7.6.2).

@@ -117,6 +117,22 @@ pub(super) fn may_use(request: &RequestHead, record: &ExchangeRecord, settings: 
     site.is_none_or(|site| check_client(site, request, &behind).is_ok())
 }
 
+/// Returns the URL of a request that has a path as its target, if it names a host.
+pub(super) fn asked_url(
+    request: &RequestHead,
+    record: &ExchangeRecord,
+    settings: &Settings,
+) -> Option<Arc<str>> {
+    if request.form() != Form::Origin {
+        return None;
+    }
+    let is_reverse = settings.service(record.listener.service()).is_reverse();
+    let behind = Behind::of(record.peer(), request.fields(), settings, is_reverse);
+    let names = Names::of(request, &behind);
+    let authority = names.public.or(names.asked)?;
+    Some(target_uri(names.scheme, &authority, request.path_and_query()).0)
+}
+
 /// Refuses targets that a reverse proxy does not serve.
 fn check_target(request: &RequestHead, behind: &Behind<'_>) -> Result<(), ExchangeError> {
     if request.method() == Method::Connect {
