@@ -54,6 +54,8 @@ pub(crate) struct ExchangeRecord {
     pub(crate) forwarded: Option<Forwarded>,
     /// True if the origin could not validate the stale response that is served.
     pub(crate) refresh_failed: bool,
+    /// The name of the group of origins that the route of a site leads to.
+    pub(crate) group: Option<Arc<str>>,
     /// The address of the origin, if a connection was made or attempted.
     pub(crate) origin: Option<SocketAddr>,
     /// The reason for which the exchange was refused, failed or was cut off.
@@ -88,6 +90,7 @@ impl ExchangeRecord {
             media_type: None,
             forwarded: None,
             refresh_failed: false,
+            group: None,
             origin: None,
             reason: None,
             failures: None,

@@ -66,6 +66,7 @@ pub(super) fn to_site(
             return Ok(Routed::Answer(Arc::clone(answer), Arc::clone(route)));
         }
     };
+    record.group = Some(Arc::clone(&forward.group.name));
     let host_field = match &forward.host {
         HostPolicy::Preserve => HostField::Asked,
         HostPolicy::Origin => HostField::OfOrigin,

@@ -202,6 +202,10 @@ impl LogLine<'_> {
         push_number(out, u64::from(self.elapsed().subsec_micros() % 1000), 3);
         out.push_str(",\"bytes\":");
         push_number(out, record.sent, 1);
+        if let Some(group) = &record.group {
+            out.push_str(",\"group\":");
+            push_quoted(out, group);
+        }
         if let Some(origin) = record.origin {
             out.push_str(",\"origin\":\"");
             push_display(out, origin);
