@@ -14,6 +14,9 @@ use std::process::ExitCode;
 
 use args::Invocation;
 use args::options::load;
+
+use crate::config::auth_warnings;
+
 use terminal::{print, refuse, say};
 
 /// Runs the command with the arguments of the process, and returns its exit code.
@@ -46,7 +49,7 @@ pub fn main() -> ExitCode {
 fn check(file: &str) -> Result<(), String> {
     let options = load(file)?;
     let settings = options.settings("tidegate")?;
-    options.auth.warnings(settings.service.auth.as_ref(), &options.in_clear()).iter().for_each(say);
+    auth_warnings(&settings, &options.in_clear()).iter().for_each(say);
     options.tls.warnings(settings.server_tls.as_deref()).iter().for_each(say);
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! Options about users, and the authentication rules made from them.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::auth::{AuthSettings, FailureLimit, PathPrefix, Realm, Side, Users};
@@ -99,29 +98,6 @@ impl AuthOptions {
         let space = ProtectionSpace::new(path, settings, users);
         check(&space, files, asked_for).map(|()| space)
     }
-
-    /// Returns warnings for the operator about the consequences of `rules`, a line each.
-    #[must_use]
-    pub fn warnings(&self, rules: Option<&AuthRules>, listeners: &[SocketAddr]) -> Vec<String> {
-        let spaces = rules.map(|rules| rules.spaces.as_slice()).unwrap_or_default();
-        let of_users = spaces.iter().flat_map(auth_warnings::warnings);
-        self.warning(listeners).into_iter().chain(of_users).collect()
-    }
-
-    /// Returns a warning if Basic is offered on a listener that other machines reach: without TLS,
-    /// every host on the path can read the password.
-    fn warning(&self, listeners: &[SocketAddr]) -> Option<String> {
-        let offers_basic =
-            |place: &Protect| place.schemes.or(self.schemes).unwrap_or(Schemes::ALL).basic;
-        let basic = self.places().iter().any(offers_basic);
-        let beyond = listeners.iter().find(|address| !address.ip().is_loopback());
-        beyond.filter(|_| basic).map(|address| {
-            format!(
-                "warning: Basic sends passwords unencrypted to {address}, which other machines \
-                 can reach; --auth digest does not"
-            )
-        })
-    }
 }
 
 /// Checks that the schemes requested can be offered and that some user can be authenticated; such
@@ -178,17 +154,5 @@ mod tests {
         assert!(forward.contains("--to"), "{forward}");
         let both = AuthOptions { files: vec!["x".into()], ..protect(&["/ users=y"]) };
         assert!(both.rules(Side::Origin).unwrap_err().contains("/ is protected twice"));
-    }
-
-    #[test]
-    fn basic_on_a_reachable_listener_causes_a_warning() {
-        let listeners = |text: &str| vec![text.parse::<SocketAddr>().unwrap()];
-        let mut options = AuthOptions { files: vec!["u".into()], ..AuthOptions::default() };
-        assert!(options.warning(&listeners("192.0.2.1:80")).is_some());
-        assert!(options.warning(&listeners("[::1]:80")).is_none());
-        options.schemes = Some("digest".parse().unwrap());
-        assert!(options.warning(&listeners("192.0.2.1:80")).is_none());
-        options.protect = vec!["/a users=x auth=basic".parse().unwrap()];
-        assert!(options.warning(&listeners("192.0.2.1:80")).is_some());
     }
 }

@@ -1,16 +1,57 @@
-//! Warnings about users who cannot answer the challenges that are offered. The user is not known
-//! before a challenge is made, so all clients are offered the same, and the operator has to be
-//! told.
+//! Warnings about passwords that others can read, and about users who cannot answer the challenges that
+//! are offered. The user is not known before a challenge is made, so all clients are offered the same, and
+//! the operator has to be told.
+
+use std::net::SocketAddr;
 
 use crate::auth::digest::Algorithm;
 use crate::auth::{AuthSettings, Realm};
-use crate::proxy::ProtectionSpace;
+use crate::proxy::{ProtectionSpace, Service, ServiceId, Settings};
 
 /// Most users named in one line.
 const NAMED: usize = 5;
 
+/// Returns warnings for the operator about the users of all listeners and sites, a line each. `in_clear` has
+/// the addresses at which requests are served without TLS, and the services there.
+#[must_use]
+pub fn auth_warnings(settings: &Settings, in_clear: &[(ServiceId, SocketAddr)]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (id, service) in settings.all_services() {
+        let addresses = in_clear.iter().filter(|(of, _)| *of == id).map(|(_, address)| address);
+        lines.extend(of_basic(service, addresses));
+    }
+    let services = settings.all_services().map(|(_, service)| service);
+    for line in services.flat_map(spaces).flat_map(warnings) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+/// Returns a warning if a service offers Basic at an address that other machines reach: without TLS, every
+/// host on the path can read the password.
+fn of_basic<'a>(
+    service: &Service,
+    mut addresses: impl Iterator<Item = &'a SocketAddr>,
+) -> Option<String> {
+    let offers_basic = spaces(service).any(|space| space.settings.basic);
+    let beyond = addresses.find(|address| !address.ip().is_loopback());
+    beyond.filter(|_| offers_basic).map(|address| {
+        format!(
+            "warning: Basic sends passwords unencrypted to {address}, which other machines can reach; \
+             --auth digest does not"
+        )
+    })
+}
+
+/// Returns the protection spaces of a service and of its sites.
+fn spaces(service: &Service) -> impl Iterator<Item = &ProtectionSpace> {
+    service.all_auth().flat_map(|(_, rules)| &rules.spaces)
+}
+
 /// Returns warnings that name the users who cannot answer the challenges, and say what to do.
-pub(super) fn warnings(space: &ProtectionSpace) -> Vec<String> {
+fn warnings(space: &ProtectionSpace) -> Vec<String> {
     let (path, users) = (&space.path, space.accounts.users());
     let AuthSettings { basic, digest, realm, .. } = &space.settings;
     let offers_digest = *digest && !users.algorithms(realm).is_empty();
@@ -77,6 +118,7 @@ fn named<'a>(names: impl Iterator<Item = &'a str>) -> Option<String> {
 mod tests {
     use super::*;
     use crate::auth::{PathPrefix, Side, Users};
+    use crate::proxy::AuthRules;
 
     const HASH: &str = "$apr1$ab$S8K6Sgp3W8c9Jb6LxgywZ.";
 
@@ -90,6 +132,33 @@ mod tests {
         let settings = AuthSettings { basic, digest, ..settings };
         let path = path.parse::<PathPrefix>().unwrap();
         warnings(&ProtectionSpace::new(path, settings, users))
+    }
+
+    fn rules(basic: bool) -> AuthRules {
+        let mut users = Users::default();
+        users.read("users", format!("alice:{HASH}").as_bytes()).unwrap();
+        let settings = AuthSettings::new(Side::Origin, Realm::default());
+        let settings = AuthSettings { basic, digest: !basic, ..settings };
+        let space = ProtectionSpace::new(PathPrefix::everything(), settings, users);
+        AuthRules { spaces: vec![space], ban: "20/1m".parse().unwrap() }
+    }
+
+    #[test]
+    fn basic_on_a_reachable_listener_causes_a_warning() {
+        let warns = |settings: &Settings, service, address: &str| {
+            let in_clear = [(ServiceId(service), address.parse().unwrap())];
+            let lines = auth_warnings(settings, &in_clear);
+            lines.iter().any(|line| line.starts_with("warning: Basic"))
+        };
+        let mut settings = Settings::forward("gate");
+        settings.services = vec![Service { auth: Some(rules(true)), ..Service::default() }];
+        assert!(warns(&settings, 1, "192.0.2.1:80"));
+        assert!(!warns(&settings, 1, "[::1]:80"));
+        assert!(!warns(&settings, 0, "192.0.2.1:80"), "other listeners have no users");
+        settings.services[0].auth = Some(rules(false));
+        assert!(!warns(&settings, 1, "192.0.2.1:80"));
+        settings.services[0].site_auth.insert(0, rules(true));
+        assert!(warns(&settings, 1, "192.0.2.1:80"), "users of a site");
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod values;
 
 pub use acme::AcmeOptions;
 pub use auth::AuthOptions;
+pub use auth_warnings::auth_warnings;
 pub use changes::{Change, ChangeKind, takes_restart};
 pub use diagnose::ConfigError;
 pub use file::read_file;

@@ -271,12 +271,15 @@ impl Options {
         usual.filter_map(|listener| listener.place.address()).collect()
     }
 
-    /// Returns the addresses at which requests are served without TLS.
+    /// Returns the addresses at which requests are served without TLS, and the services there.
     #[must_use]
-    pub fn in_clear(&self) -> Vec<SocketAddr> {
+    pub fn in_clear(&self) -> Vec<(ServiceId, SocketAddr)> {
         let plain = |listener: &PlannedListener| listener.settings.kind == ListenerKind::Plain;
         let plain = self.listeners().into_iter().filter(plain);
-        plain.filter_map(|listener| listener.place.address()).collect()
+        let of = |listener: PlannedListener| {
+            Some((listener.settings.service, listener.place.address()?))
+        };
+        plain.filter_map(of).collect()
     }
 
     /// Returns the addresses to listen on.

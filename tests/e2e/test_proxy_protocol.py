@@ -323,7 +323,7 @@ class Local(Wire):
         path = self.files / "t.sock"
         proxy = self.start(self.config(path, " mode=660"), "--confine")
         self.wait_until(lambda: any(line == f"listening unix:{path} mode=660\n" for line in proxy.said), proxy.said)
-        self.assertIn(f"  and on   http+unix://{path}", proxy.banner)
+        self.assertIn(f"  listener http+unix://{path}: reverse; clients: all; users: none", proxy.banner)
         self.assertEqual(stat.S_IMODE(path.stat().st_mode), 0o660)
         self.assertEqual(self.fetch(path), content(5))
         proxy.stop()

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::config::ListenPlace;
-use crate::proxy::ListenerKind;
+use crate::proxy::{ListenerKind, ListenerSettings, ServiceId};
 use crate::reactor::Endpoint;
 
 /// A listener of the proxy.
@@ -14,19 +14,24 @@ pub(super) struct Listening {
     pub(super) place: ListenPlace,
     /// True if the listener accepts connections of both address families.
     everywhere: bool,
-    kind: ListenerKind,
+    pub(super) settings: ListenerSettings,
 }
 
 impl Listening {
-    /// Describes a listener of a `kind` that was opened at `endpoint` and has the address `address`.
-    pub(super) const fn at(endpoint: Endpoint, address: SocketAddr, kind: ListenerKind) -> Self {
+    /// Describes a listener with these `settings` that was opened at `endpoint` and has the address
+    /// `address`.
+    pub(super) const fn at(
+        endpoint: Endpoint,
+        address: SocketAddr,
+        settings: ListenerSettings,
+    ) -> Self {
         let everywhere = matches!(endpoint, Endpoint::Everywhere(_));
-        Self { place: ListenPlace::Address(address), everywhere, kind }
+        Self { place: ListenPlace::Address(address), everywhere, settings }
     }
 
-    /// Describes a listener of a `kind` at a `place` in the file system.
-    pub(super) const fn local(place: ListenPlace, kind: ListenerKind) -> Self {
-        Self { place, everywhere: false, kind }
+    /// Describes a listener with these `settings` at a `place` in the file system.
+    pub(super) const fn local(place: ListenPlace, settings: ListenerSettings) -> Self {
+        Self { place, everywhere: false, settings }
     }
 
     /// Returns the address; `None` for a socket in the file system.
@@ -34,9 +39,10 @@ impl Listening {
         self.place.address()
     }
 
-    /// Returns the address if requests are served there without TLS.
-    pub(super) fn in_clear(&self) -> Option<SocketAddr> {
-        self.address().filter(|_| self.kind == ListenerKind::Plain)
+    /// Returns the service and the address if requests are served there without TLS.
+    pub(super) fn in_clear(&self) -> Option<(ServiceId, SocketAddr)> {
+        let address = self.address().filter(|_| self.settings.kind == ListenerKind::Plain)?;
+        Some((self.settings.service, address))
     }
 
     /// Returns options of curl and a URL for a socket in the file system, if the listener is one.
@@ -47,7 +53,7 @@ impl Listening {
 
     /// Returns the scheme of URLs that lead to the listener.
     pub(super) const fn scheme(&self) -> &'static str {
-        match self.kind {
+        match self.settings.kind {
             ListenerKind::Tls => "https",
             ListenerKind::Plain | ListenerKind::Redirect => "http",
         }
@@ -90,8 +96,10 @@ pub(super) fn endpoint(address: SocketAddr, all: &[SocketAddr]) -> Endpoint {
 /// Writes the address, and which addresses it stands for if it is unspecified.
 impl fmt::Display for Listening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let to =
-            if self.kind == ListenerKind::Redirect { ", which redirects to https" } else { "" };
+        let to = match self.settings.kind {
+            ListenerKind::Redirect => ", which redirects to https",
+            ListenerKind::Plain | ListenerKind::Tls => "",
+        };
         match &self.place {
             ListenPlace::Address(address) => {
                 write!(f, "{}://{address}{}{to}", self.scheme(), self.reached())
@@ -123,7 +131,8 @@ mod tests {
             let address: SocketAddr = address.parse().unwrap();
             let others = others.iter().map(|text| text.parse().unwrap());
             let all: Vec<SocketAddr> = [address].into_iter().chain(others).collect();
-            let listening = Listening::at(endpoint(address, &all), address, ListenerKind::Plain);
+            let settings = ListenerSettings::default();
+            let listening = Listening::at(endpoint(address, &all), address, settings);
             assert_eq!(listening.to_string(), shown);
             assert_eq!(listening.nearby().unwrap().to_string(), nearby, "{shown}");
         }

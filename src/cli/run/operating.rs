@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::cli::control_socket;
 use crate::cli::control_socket::DEFAULT_PORT;
 use crate::config::{ControlTarget, Options};
-use crate::proxy::{ListenerKind, Mail, Worker};
+use crate::proxy::{ListenerSettings, Mail, Worker};
 use crate::reactor::Reactor;
 
 use super::listening::{Listening, endpoint};
@@ -60,7 +60,8 @@ impl Operating {
             let endpoint = endpoint(address, &options.addresses());
             let served = worker.listen_metrics(reactor, endpoint);
             let error = |error| io::Error::other(format!("cannot listen on {address}: {error}"));
-            let served = Listening::at(endpoint, served.map_err(error)?, ListenerKind::Plain);
+            let served =
+                Listening::at(endpoint, served.map_err(error)?, ListenerSettings::default());
             let reached = served.reached();
             opened.lines.push(format!("  metrics  http://{}/metrics{reached}", served.place));
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
 use crate::config::Options;
-use crate::proxy::{Command, Mail, Worker};
+use crate::proxy::{Command, Mail, ServiceId, Worker};
 use crate::reactor::{App, Event, InterfaceWatch, Reactor};
 
 use super::allocator::Heap;
@@ -32,8 +32,8 @@ pub(super) struct Program {
     pub(super) args: Arc<RunArgs>,
     /// Options in force; of those that need a restart, the values at the start.
     pub(super) options: Arc<Options>,
-    /// Addresses at which requests are served without TLS.
-    pub(super) in_clear: Arc<[SocketAddr]>,
+    /// Addresses at which requests are served without TLS, and the services there.
+    pub(super) in_clear: Arc<[(ServiceId, SocketAddr)]>,
     pub(super) notices: Notices,
     pub(super) log: Outlet,
     pub(super) reloading: Reloader,

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::cli::args::options::RunArgs;
-use crate::config::{Change, LogTarget, Options};
-use crate::proxy::{Mail, ReloadRequest, Settings};
+use crate::config::{Change, LogTarget, Options, auth_warnings};
+use crate::proxy::{Mail, ReloadRequest, ServiceId, Settings};
 use crate::reactor::{Mailbox, ThreadPool};
 
 use super::environment::addresses_of_this_machine;
@@ -33,7 +33,7 @@ pub(super) struct Held {
     pub(super) pseudonym: Arc<str>,
     pub(super) options: Arc<Options>,
     pub(super) settings: Arc<Settings>,
-    pub(super) in_clear: Arc<[SocketAddr]>,
+    pub(super) in_clear: Arc<[(ServiceId, SocketAddr)]>,
     pub(super) rights: Arc<Rights>,
 }
 
@@ -83,7 +83,7 @@ impl Held {
             return Ok((text, None));
         }
         let restarts = restarts(&changes);
-        let mut warnings = options.auth.warnings(settings.service.auth.as_ref(), &self.in_clear);
+        let mut warnings = auth_warnings(&settings, &self.in_clear);
         warnings.extend(options.tls.warnings(settings.server_tls.as_deref()));
         let moved = self.options.access_log != options.access_log;
         let access_log = moved.then(|| options.access_log.clone());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
-use crate::config::{ListenPlace, Options, PlannedListener};
+use crate::config::{ListenPlace, Options, PlannedListener, auth_warnings};
 use crate::proxy::{Mail, Settings, Worker};
 use crate::reactor::{InterfaceWatch, LocalOptions, Reactor, raise_descriptor_limit};
 
@@ -57,7 +57,6 @@ impl Program {
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
         let log = Outlet::new("the access log", waiting, Some(notices.outlet()));
         let sink = Box::new(LogWriter(log.clone()));
-        let auth = settings.service.auth.clone();
         let surroundings = surroundings(&options, &reactor, sink, known.clone(), &secret);
         let mut worker = Worker::new(settings, surroundings, clients);
         let listening = listen(&mut worker, &mut reactor, &options)?;
@@ -83,15 +82,9 @@ impl Program {
             InterfaceWatch::start(known, INTERFACES, reactor.mailbox(), Mail::Addresses)
         });
         let mut said = few_clients(descriptors, clients);
-        said.push(banner(
-            &options,
-            auth.as_ref(),
-            worker.settings().server_tls.as_deref(),
-            &listening,
-            operating.explain.as_deref(),
-        ));
-        let in_clear: Vec<SocketAddr> = listening.iter().filter_map(Listening::in_clear).collect();
-        said.extend(options.auth.warnings(auth.as_ref(), &in_clear));
+        said.push(banner(&options, worker.settings(), &listening, operating.explain.as_deref()));
+        let in_clear: Vec<_> = listening.iter().filter_map(Listening::in_clear).collect();
+        said.extend(auth_warnings(worker.settings(), &in_clear));
         said.extend(options.tls.warnings(worker.settings().server_tls.as_deref()));
         said.extend(warnings);
         said.extend(operating.lines);
@@ -135,12 +128,12 @@ fn listen(
             ListenPlace::Address(address) => {
                 let endpoint = endpoint(*address, &addresses);
                 let bound = worker.listen_as(settings, reactor, endpoint).map_err(failed)?;
-                Ok(Listening::at(endpoint, bound, settings.kind))
+                Ok(Listening::at(endpoint, bound, settings))
             }
             ListenPlace::Local(path, mode) => {
                 let at = LocalOptions { mode: *mode, ..LocalOptions::default() };
                 worker.listen_local(settings, reactor, (path, at)).map_err(failed)?;
-                Ok(Listening::local(place, settings.kind))
+                Ok(Listening::local(place, settings))
             }
         }
     };

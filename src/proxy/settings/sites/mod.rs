@@ -9,6 +9,7 @@ pub(crate) mod site_routes;
 pub(crate) mod template;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -114,6 +115,17 @@ fn identify(route: &SiteRoute, hasher: &mut DefaultHasher) {
     forward.group.identity.hash(hasher);
     (&forward.public_prefix, &forward.origin_prefix).hash(hasher);
     forward.host.to_string().hash(hasher);
+}
+
+/// Writes the hosts of the site.
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts: Vec<String> = self.hosts.iter().map(ToString::to_string).collect();
+        match hosts.as_slice() {
+            [] => f.write_str("all others"),
+            hosts => f.write_str(&hosts.join(", ")),
+        }
+    }
 }
 
 impl Sites {
