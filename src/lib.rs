@@ -30,6 +30,8 @@ pub mod proxy_protocol;
 pub mod reactor;
 pub mod shares;
 #[cfg(feature = "proxy")]
+mod suggestion;
+#[cfg(feature = "proxy")]
 pub mod throttle;
 pub mod time;
 #[cfg(feature = "proxy")]

@@ -6,6 +6,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use crate::proxy::Limits;
+use crate::suggestion::suggestion;
 
 use super::diagnose::ConfigError;
 use super::listener::LISTENER;
@@ -17,7 +18,7 @@ use super::reverse::site::{SITE, SiteSection};
 use super::section::Key;
 use super::sites;
 use super::table::{OPTIONS, OptionSpec};
-use super::values::{Wrong, scalar, suggestion, tables, values};
+use super::values::{Wrong, scalar, tables, values};
 
 /// Reads `text`, the content of the file `name`, into `options`.
 ///

@@ -5,9 +5,11 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::suggestion::suggestion;
+
 use super::options::Options;
 use super::reverse::route::is_url;
-use super::values::{Wrong, scalar, suggestion, tables};
+use super::values::{Wrong, scalar, tables};
 
 /// Checks that routes name groups that exist, that groups and sites are valid, and that no two sites
 /// have a host in common.

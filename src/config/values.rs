@@ -45,10 +45,3 @@ pub(super) fn scalar(value: &DeValue<'_>) -> Option<String> {
         _ => None,
     }
 }
-
-pub(super) fn suggestion(wrong: &str, known: &[&str]) -> Option<String> {
-    let close = known.iter().map(|name| (strsim::damerau_levenshtein(wrong, name), name));
-    let (distance, name) = close.min()?;
-    let likely = distance <= 2.max(name.len() / 3);
-    likely.then(|| format!("did you mean '{name}'?"))
-}

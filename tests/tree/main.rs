@@ -11,12 +11,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that any other may use.
-const BELOW_ALL: &[&str] = &["alloc_size", "shares", "time", "units", "work"];
+const BELOW_ALL: &[&str] = &["alloc_size", "shares", "suggestion", "time", "units", "work"];
 
 /// Which modules each module may use, beside itself and those.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("alloc_size", &[]),
     ("shares", &[]),
+    ("suggestion", &[]),
     ("time", &[]),
     ("units", &[]),
     ("work", &[]),
@@ -80,6 +81,7 @@ const SANS_IO: &[&str] = &[
     "throttle",
     "dns",
     "shares",
+    "suggestion",
     "x509",
     "acme",
     "proxy_protocol",
