@@ -37,6 +37,17 @@ pub fn read_duration(text: &str) -> Option<Duration> {
     digits.parse::<u64>().ok()?.checked_mul(factor).map(Duration::from_millis)
 }
 
+/// Formats whole seconds in hours, minutes and seconds: `12m48s`.
+#[must_use]
+pub fn write_span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    let parts = [(hours, "h"), (minutes, "m"), (rest, "s")];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let text: String = parts.map(|(number, unit)| format!("{number}{unit}")).collect();
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 /// Formats whole milliseconds in the largest unit that divides them.
 #[must_use]
 pub fn write_duration(duration: Duration) -> String {
@@ -44,4 +55,23 @@ pub fn write_duration(duration: Duration) -> String {
     let fits = |&&(_, factor): &&(&str, u64)| millis % factor == 0 && millis >= factor;
     let (name, factor) = UNITS.iter().find(fits).unwrap_or(&("s", 1000));
     format!("{}{name}", millis / factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_written_in_hours_minutes_and_seconds() {
+        for (seconds, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (768, "12m48s"),
+            (3605, "1h5s"),
+            (90_061, "25h1m1s"),
+        ] {
+            assert_eq!(write_span(Duration::from_secs(seconds)), text);
+        }
+    }
 }

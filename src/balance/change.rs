@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::time::write_span;
+
 use super::address::OriginAddress;
 
 /// Change of a member or endpoint. It is displayed as a sentence without full stop.
@@ -45,7 +47,7 @@ impl fmt::Display for Change {
             ChangeKind::Down(why) => write!(f, " is down: {why}"),
             ChangeKind::Up => f.write_str(" is up"),
             ChangeKind::Ejected { time, why } => {
-                write!(f, " is ejected for {} s: {why}", time.as_secs())
+                write!(f, " is ejected for {}: {why}", write_span(*time))
             }
             ChangeKind::Returned => f.write_str(" has returned from its ejection"),
         }

@@ -1,5 +1,7 @@
 //! Orders of the operator for a member.
 
+use std::fmt;
+
 /// Order of the operator for a member. It holds until the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
@@ -12,6 +14,19 @@ pub enum Order {
     /// Use this weight, 1 to [`MOST_WEIGHT`](super::MOST_WEIGHT), instead of that in the settings.
     /// Larger values count as the largest; 0 ends the order.
     Weight(u32),
+}
+
+/// Writes what a member is by the order.
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready => f.write_str("made ready"),
+            Self::Drain => f.write_str("drained"),
+            Self::Disable => f.write_str("disabled"),
+            Self::Weight(0) => f.write_str("given its configured weight"),
+            Self::Weight(weight) => write!(f, "given the weight {weight}"),
+        }
+    }
 }
 
 /// Use of a member that the operator has ordered.

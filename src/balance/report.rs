@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::time::write_span;
+
 use super::address::OriginAddress;
 use super::endpoint::EndpointId;
 
@@ -16,6 +18,8 @@ pub struct MemberReport {
     pub backup: bool,
     /// Weight in force: that in the settings, or the operator's.
     pub weight: u32,
+    /// Weight in the settings, if the operator has ordered another one.
+    pub overridden: Option<u32>,
     /// True if the operator has ordered the member to drain.
     pub draining: bool,
     /// True if the operator has disabled the member.
@@ -90,9 +94,9 @@ impl fmt::Display for EndpointState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Up => f.write_str("up"),
-            Self::Down { lasted, why } => write!(f, "down since {} s: {why}", lasted.as_secs()),
+            Self::Down { lasted, why } => write!(f, "down for {}: {why}", write_span(*lasted)),
             Self::Ejected { left, why } => {
-                write!(f, "ejected for another {} s: {why}", left.as_secs())
+                write!(f, "ejected for another {}: {why}", write_span(*left))
             }
             Self::Draining => f.write_str("draining"),
             Self::Disabled => f.write_str("disabled"),
@@ -101,12 +105,25 @@ impl fmt::Display for EndpointState {
 }
 
 impl MemberReport {
+    /// Returns true if requests of new clients can be sent to the member, or it is not known yet
+    /// whether its name has an address.
+    #[must_use]
+    pub fn takes_requests(&self) -> bool {
+        let is_ordered_out = self.draining || self.disabled;
+        let is_pending = self.endpoints.is_empty() && self.unresolved.is_none();
+        !is_ordered_out && (is_pending || self.has_usable())
+    }
+
+    fn has_usable(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.state == EndpointState::Up)
+    }
+
     /// Returns the reason for which no endpoint of the member is usable, such as 'http://a:80 is
-    /// down since 12 s: connection refused'; `None` if an endpoint is.
+    /// down for 12s: connection refused'; `None` if an endpoint is.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
         let name = &self.name;
-        if self.endpoints.iter().any(|endpoint| endpoint.state == EndpointState::Up) {
+        if self.has_usable() {
             return None;
         }
         if self.disabled {
@@ -117,7 +134,7 @@ impl MemberReport {
         }
         Some(match &self.unresolved {
             Some(Unresolved { lasted, why }) => {
-                format!("{name} is down since {} s: {why}", lasted.as_secs())
+                format!("{name} is down for {}: {why}", write_span(*lasted))
             }
             None => format!("{name} is not resolved yet"),
         })

@@ -41,6 +41,7 @@ impl<W: Copy + Ord> Group<W> {
             name: settings.name.clone(),
             backup: settings.backup,
             weight: self.weight_of(member),
+            overridden: state.orders.weight.map(|_| settings.weight),
             draining: state.orders.used == Use::Drain,
             disabled: state.orders.used == Use::Disable,
             unresolved: state.unresolved.as_ref().map(|down| Unresolved {

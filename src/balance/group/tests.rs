@@ -307,9 +307,7 @@ fn active_checks_turn_endpoints_down_and_up() {
     assert_eq!(fixture.shares(4), [0, 4]);
     let report = fixture.group.members(fixture.now).next().unwrap();
     let problem = report.problem().unwrap();
-    assert!(
-        problem.starts_with("m0 is down since ") && problem.ends_with(" s: connection refused")
-    );
+    assert!(problem.starts_with("m0 is down for ") && problem.ends_with("s: connection refused"));
     fixture.probe(30, |_| false);
     assert_eq!(fixture.ask(&Ask::default()), Selection::None);
     fixture.probe(30, |_| true);
@@ -518,7 +516,7 @@ fn unresolved_members_are_down_with_a_reason() {
     let later = now + Duration::from_secs(12);
     group.set_unresolved(0, "timeout".into(), later);
     let problems: Vec<Option<String>> = group.members(later).map(|m| m.problem()).collect();
-    let expected = ["m0 is down since 12 s: timeout", "m1 is down since 12 s: no such name"];
+    let expected = ["m0 is down for 12s: timeout", "m1 is down for 12s: no such name"];
     assert!(problems.iter().flatten().eq(expected.iter()), "{problems:?}");
     group.set_addresses(0, &[address(0, 1)], later);
     group.set_unresolved(0, "timeout".into(), later);
