@@ -122,12 +122,6 @@ impl<W: Copy + Ord> Group<W> {
         &self.settings
     }
 
-    /// Returns the index of the member with this name.
-    #[must_use]
-    pub fn member_named(&self, name: &str) -> Option<usize> {
-        self.settings.members.iter().position(|member| &*member.name == name)
-    }
-
     /// Returns the next time at which the caller calls [`probes_due`](Self::probes_due): for a
     /// probe, the end of an ejection or a step of a slow start.
     #[must_use]

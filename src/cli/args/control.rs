@@ -77,10 +77,17 @@ pub(super) fn origin_command() -> Command {
             .value_name("URL")
             .required(true)
             .value_parser(one_line)
-            .help("Member of a group of origins: its URL as it was configured")
+            .help("Member of a group of origins: its URL, or HOST:PORT")
+    };
+    let group = || {
+        Arg::new("group")
+            .long("group")
+            .value_name("NAME")
+            .value_parser(one_word)
+            .help("Group in which the order holds [default: all that have the member]")
     };
     let order = |name: &'static str, about: &'static str| {
-        Command::new(name).about(about).arg(member()).args(socket_args())
+        Command::new(name).about(about).arg(member()).arg(group()).args(socket_args())
     };
     let weight = Arg::new("weight")
         .value_name("N")
@@ -112,7 +119,8 @@ pub(super) fn origin_request(matches: &ArgMatches) -> (ControlRequest, &ArgMatch
         _ => return (ControlRequest::Origin(OriginCommand::List), matches),
     };
     let member = matches.get_one::<String>("member").cloned().unwrap_or_default();
-    (ControlRequest::Origin(OriginCommand::Order { member, order }), matches)
+    let group = matches.get_one::<String>("group").cloned();
+    (ControlRequest::Origin(OriginCommand::Order { member, group, order }), matches)
 }
 
 pub(super) fn bans_command() -> Command {
@@ -213,5 +221,13 @@ fn one_line(text: &str) -> Result<String, String> {
         "" => Err("must not be empty".into()),
         _ if text.contains(['\n', '\r']) => Err("must be a single line".into()),
         _ => Ok(text.to_owned()),
+    }
+}
+
+/// Accepts a name without spaces.
+fn one_word(text: &str) -> Result<String, String> {
+    match text.contains(char::is_whitespace) {
+        true => Err("must be one word".into()),
+        false => one_line(text),
     }
 }

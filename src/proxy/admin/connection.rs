@@ -231,8 +231,7 @@ impl AdminConnection {
                 self.until = now.mono + PATIENCE + shared.settings.limits.connect_timeout;
             }
             Ok(Asked::Origin(command)) => {
-                let groups = &mut shared.origins.groups;
-                self.answer(&match command.execute(groups, now.mono) {
+                self.answer(&match command.execute(shared, now.mono) {
                     Ok(text) => format!("ok\n{text}"),
                     Err(reason) => format!("error {reason}\n"),
                 });

@@ -167,11 +167,13 @@ mod tests {
         let explains =
             [question, nobody].map(|question| ControlRequest::Explain { question, json: true });
         let orders = [Order::Ready, Order::Drain, Order::Disable, Order::Weight(7)];
-        let orders = orders.map(|order| {
-            let member = "http://h.test:80".to_owned();
-            ControlRequest::Origin(OriginCommand::Order { member, order })
+        let orders = [None, Some("app".to_owned())].into_iter().flat_map(|group| {
+            orders.map(|order| {
+                let (member, group) = ("http://h.test:80".to_owned(), group.clone());
+                ControlRequest::Origin(OriginCommand::Order { member, group, order })
+            })
         });
-        let orders = orders.into_iter().chain([ControlRequest::Origin(OriginCommand::List)]);
+        let orders = orders.chain([ControlRequest::Origin(OriginCommand::List)]);
         let ban = BanCommand::add("192.0.2.0/24", "drop", "10m", "port scans").unwrap();
         let bans = [BanCommand::List, ban, BanCommand::lift("192.0.2.0/24").unwrap()];
         let orders = orders.chain(bans.map(ControlRequest::Bans));
@@ -189,6 +191,8 @@ mod tests {
             "explain text GET",
             "origin",
             "origin drain ",
+            "origin drain group=app",
+            "origin drain group=app ",
             "origin weight x http://h.test:80",
             "bans",
             "bans add 192.0.2.1 drop",

@@ -78,6 +78,13 @@ pub(crate) struct DueCheck {
     pub(crate) group: Arc<OriginGroup>,
 }
 
+/// A member that the operator has given an order about.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct OrderedMember {
+    pub(crate) group: Arc<str>,
+    pub(crate) member: Arc<str>,
+}
+
 impl Groups {
     /// Creates an empty list. `secret` is unknown to clients. `upkeep` is woken when members have changed
     /// their states.
@@ -318,19 +325,22 @@ impl Groups {
         all.into_iter()
     }
 
-    /// Gives an order of the operator about a member, in all groups that have it. Returns the names of
-    /// these groups.
-    pub(crate) fn order(&mut self, member: &str, order: Order, now: Instant) -> Vec<Arc<str>> {
+    /// Gives an order of the operator about a member, in all groups that have it or in this one only.
+    /// Returns the members that have got it, by their groups.
+    pub(crate) fn order(
+        &mut self,
+        member: &str,
+        only: Option<&str>,
+        order: Order,
+        now: Instant,
+    ) -> Vec<OrderedMember> {
         let groups = self.list.iter_mut().map(|(_, group)| group);
-        let ordered = groups.filter_map(|group| {
-            let at = group.balance.member_named(member)?;
-            group.balance.order(at, order, now);
-            Some(Arc::clone(&group.settings.name))
-        });
-        let mut names: Vec<Arc<str>> = ordered.collect();
-        names.sort();
-        self.is_ordered |= !names.is_empty();
-        names
+        let groups = groups.filter(|group| only.is_none_or(|only| *group.settings.name == *only));
+        let mut ordered: Vec<OrderedMember> =
+            groups.flat_map(|group| group.order(member, order, now)).collect();
+        ordered.sort();
+        self.is_ordered |= !ordered.is_empty();
+        ordered
     }
 
     /// Returns true if an order was given since the last call: checks may be due, and places free.
@@ -401,6 +411,20 @@ impl RunningGroup {
     pub(crate) fn describe_down(&self, now: Instant) -> String {
         let problems = self.balance.members(now).filter_map(|member| member.problem());
         problems.collect::<Vec<_>>().join("; ")
+    }
+
+    /// Returns true if the group can serve new clients, or will be able to once names are resolved.
+    pub(crate) fn takes_requests(&self, now: Instant) -> bool {
+        self.reports(now).any(|member| member.takes_requests())
+    }
+
+    fn order(&mut self, member: &str, order: Order, now: Instant) -> Vec<OrderedMember> {
+        let members = self.settings.members.iter().enumerate();
+        let ordered = members.filter(|(_, url)| url.is_written(member)).map(|(at, url)| {
+            self.balance.order(at, order, now);
+            OrderedMember { group: Arc::clone(&self.settings.name), member: Arc::clone(url.text()) }
+        });
+        ordered.collect()
     }
 
     fn configure(

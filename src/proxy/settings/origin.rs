@@ -50,6 +50,18 @@ impl OriginUrl {
         self.path.as_deref().unwrap_or_default()
     }
 
+    /// Returns true if `text` is a spelling of the URL: host and port may stand without the scheme, and
+    /// a slash at the end does not count.
+    #[must_use]
+    pub fn is_written(&self, text: &str) -> bool {
+        let is_whole = text.starts_with("unix:") || text.contains("://");
+        let whole = if is_whole { text.to_owned() } else { format!("{}://{text}", self.scheme) };
+        whole.parse::<Self>().is_ok_and(|other| {
+            (other.scheme, &other.place) == (self.scheme, &self.place)
+                && other.prefix() == self.prefix()
+        })
+    }
+
     /// Returns the port; `None` for a socket in the file system.
     #[must_use]
     pub const fn port(&self) -> Option<u16> {
@@ -173,6 +185,20 @@ mod tests {
         let local = parsed("unix:/run/app.sock");
         assert_eq!((local.port(), local.prefix()), (None, ""));
         assert_eq!(local.to_string(), "unix:/run/app.sock");
+    }
+
+    #[test]
+    fn spellings_of_a_url_are_told_from_others() {
+        let url = parsed("http://App.Example:8080");
+        for text in ["http://App.Example:8080", "http://app.example:8080/", "app.example:8080"] {
+            assert!(url.is_written(text), "{text}");
+        }
+        for text in ["https://app.example:8080", "app.example", "app.example:8080/x", "", "unix:/a"]
+        {
+            assert!(!url.is_written(text), "{text}");
+        }
+        assert!(parsed("https://h/a").is_written("h:443/a/"));
+        assert!(parsed("unix:/run/app.sock").is_written("unix:/run/app.sock"));
     }
 
     #[test]
