@@ -42,6 +42,18 @@ impl Cidr {
         (prefix <= width(address)).then_some(Self { address: first, prefix })
     }
 
+    /// Parses a range. `expected` describes it for texts without an address.
+    ///
+    /// # Errors
+    /// A message about what is wrong.
+    pub fn read(text: &str, expected: &str) -> Result<Self, String> {
+        let address = text.split_once('/').map_or(text, |(address, _)| address);
+        match address.parse::<IpAddr>() {
+            Ok(_) => text.parse(),
+            Err(_) => Err(format!("'{text}' is not {expected}")),
+        }
+    }
+
     /// Returns the first address of the range.
     #[must_use]
     pub const fn first(&self) -> IpAddr {
@@ -102,8 +114,11 @@ impl FromStr for Cidr {
                 .filter(|&prefix| prefix <= width(address))
                 .ok_or_else(|| format!("'/{digits}' is not a prefix length of {address}"))?,
         };
-        Self::new(address, prefix)
-            .ok_or_else(|| format!("'{text}' has bits set beyond its prefix length of {prefix}"))
+        Self::new(address, prefix).ok_or_else(|| {
+            let meant = Self::around(address, prefix);
+            let meant = meant.map(|range| format!("; did you mean {range}?")).unwrap_or_default();
+            format!("'{text}' has bits set behind the prefix{meant}")
+        })
     }
 }
 
@@ -149,6 +164,14 @@ mod tests {
     fn invalid_ranges_are_rejected() {
         for text in ["", "10.0.0.0/33", "10.0.0.1/8", "host", "10.0.0.0/-1", "::1/129", "1.2.3/8"] {
             assert!(text.parse::<Cidr>().is_err(), "{text}");
+        }
+        for (text, message) in [
+            ("x/8", "'x/8' is not a range"),
+            ("10.0.0.0/33", "'/33' is not a prefix length of 10.0.0.0"),
+            ("10.0.0.1/8", "'10.0.0.1/8' has bits set behind the prefix; did you mean 10.0.0.0/8?"),
+            ("2001:db8::1/32", "behind the prefix; did you mean 2001:db8::/32?"),
+        ] {
+            assert!(Cidr::read(text, "a range").unwrap_err().ends_with(message), "{text}");
         }
         assert_eq!("192.0.2.0/24".parse::<Cidr>().unwrap().to_string(), "192.0.2.0/24");
         assert_eq!("::1".parse::<Cidr>().unwrap().to_string(), "::1");

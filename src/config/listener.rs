@@ -11,7 +11,7 @@ use crate::reactor::LocalOptions;
 
 use super::auth::AuthOptions;
 use super::section::{Key, many, one};
-use super::table::value::{on_or_off, push, switch, texts};
+use super::table::value::{on_or_off, push_range, switch, texts};
 use super::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 
 /// A listener in the file.
@@ -152,7 +152,7 @@ pub const LISTENER: &[Key<ListenerSection>] = &[
         "CIDR",
         "Clients that may use the listener, besides this machine [default: none; for a reverse proxy, \
          all]",
-        |o, text| push(&mut o.clients, text, "a CIDR or address"),
+        |o, text| push_range(&mut o.clients, text),
         |o| texts(&o.clients),
     ),
     many(

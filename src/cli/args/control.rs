@@ -169,7 +169,10 @@ pub(super) fn bans_request(matches: &ArgMatches) -> Result<(ControlRequest, &Arg
     };
     let text = |name: &str| matches.get_one::<String>(name).map_or("", String::as_str);
     let command = match verb {
-        "add" => BanCommand::add(text("network"), text("action"), text("for"), text("why"))?,
+        "add" => {
+            BanCommand::read_time(text("for")).map_err(|why| format!("--for: {why}"))?;
+            BanCommand::add(text("network"), text("action"), text("for"), text("why"))?
+        }
         "lift" => BanCommand::lift(text("network"))?,
         _ => BanCommand::List,
     };

@@ -89,7 +89,10 @@ pub(super) fn parse() -> Invocation {
         }
         Some(("bans", matches)) => match bans_request(matches) {
             Ok((request, matches)) => Invocation::Operate { socket: socket(matches), request },
-            Err(message) => command.error(ErrorKind::ValueValidation, message).exit(),
+            Err(message) => {
+                let verb = matches.subcommand_name().into_iter();
+                refuse(&mut command, ["bans"].into_iter().chain(verb), message)
+            }
         },
         Some(("renew", matches)) => {
             Invocation::Operate { socket: socket(matches), request: renewal(matches) }
@@ -117,7 +120,7 @@ fn run_invocation(command: Command, matches: &ArgMatches, given: OptionValues) -
 fn explain_invocation(mut command: Command, matches: &ArgMatches) -> Invocation {
     let question = match explain::question(matches) {
         Ok(question) => question,
-        Err(message) => command.error(ErrorKind::ValueValidation, message).exit(),
+        Err(message) => refuse(&mut command, ["explain"].into_iter(), message),
     };
     let json = matches.get_flag("json");
     let guard = egress::has_rules(matches);
@@ -136,7 +139,21 @@ fn explain_invocation(mut command: Command, matches: &ArgMatches) -> Invocation 
 
 fn egress_given(command: &Command, matches: &ArgMatches) -> OptionValues {
     egress::given(matches)
-        .unwrap_or_else(|message| command.clone().error(ErrorKind::ValueValidation, message).exit())
+        .unwrap_or_else(|message| refuse(&mut command.clone(), ["egress"].into_iter(), message))
+}
+
+/// Ends the process with a message about a value, and the usage of the subcommand below `names`.
+fn refuse<'a>(
+    command: &mut Command,
+    mut names: impl Iterator<Item = &'a str>,
+    message: String,
+) -> ! {
+    command.build();
+    let found = names.try_fold(&mut *command, |command, name| command.find_subcommand_mut(name));
+    match found {
+        Some(command) => command.error(ErrorKind::ValueValidation, message).exit(),
+        None => unreachable!("the subcommand was given"),
+    }
 }
 
 fn run_args_of(

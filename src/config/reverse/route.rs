@@ -10,7 +10,7 @@ use crate::cache::KeyRules;
 use crate::config::protect::Protect;
 use crate::config::schemes::Schemes;
 use crate::config::section::{Key, many, one};
-use crate::config::table::value::{on_or_off, push, switch, texts};
+use crate::config::table::value::{on_or_off, push_range, switch, texts};
 use crate::config::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 use crate::http::list;
 use crate::proxy::{
@@ -374,7 +374,7 @@ pub const ROUTE: &[Key<RouteSection>] = &[
         "CIDR",
         "Clients that may use the route, of an exact path also the paths below it [default: all that may \
          use the listener]",
-        |o, text| push(&mut o.clients, text, "a CIDR or address"),
+        |o, text| push_range(&mut o.clients, text),
         |o| texts(&o.clients),
     ),
     many(

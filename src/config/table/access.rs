@@ -3,7 +3,7 @@
 use crate::access::DestinationRule;
 
 use super::spec::{OptionSpec, flag, many, one};
-use super::value::{either, on_or_off, one_of, push, switch, texts};
+use super::value::{either, on_or_off, one_of, push_range, switch, texts};
 
 pub(super) const ACCESS: &[OptionSpec] = &[
     many(one(
@@ -53,7 +53,7 @@ pub(super) const ACCESS: &[OptionSpec] = &[
         "allow-client",
         "CIDR",
         "Clients that may use the proxy, besides this machine [default: none; with --to, all]",
-        |o, text| push(&mut o.clients, text, "a CIDR or address"),
+        |o, text| push_range(&mut o.clients, text),
         |o| texts(&o.clients),
     )),
 ];

@@ -1,14 +1,14 @@
 //! Options that permit purges, forwarding fields and upgrades.
 
 use super::spec::{OptionSpec, many, one};
-use super::value::{push, texts};
+use super::value::{push_range, texts};
 
 pub(super) const PERMISSIONS: &[OptionSpec] = &[
     many(one(
         "allow-purge",
         "CIDR",
         "Clients that may remove a URL from the cache with the method PURGE [default: none]",
-        |o, text| push(&mut o.purgers, text, "a CIDR or address"),
+        |o, text| push_range(&mut o.purgers, text),
         |o| texts(&o.purgers),
     )),
     many(one(
@@ -16,7 +16,7 @@ pub(super) const PERMISSIONS: &[OptionSpec] = &[
         "CIDR",
         "Proxies in front whose X-Forwarded-* and Forwarded fields are trusted and extended (only \
          with --to) [default: none]",
-        |o, text| push(&mut o.trusted_proxies, text, "a CIDR or address"),
+        |o, text| push_range(&mut o.trusted_proxies, text),
         |o| texts(&o.trusted_proxies),
     )),
     many(one(

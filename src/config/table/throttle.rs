@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::config::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 
 use super::spec::{OptionSpec, many, one};
-use super::value::{push, texts};
+use super::value::{push_range, texts};
 
 pub(super) const THROTTLE: &[OptionSpec] = &[
     many(one(
@@ -37,7 +37,7 @@ pub(super) const THROTTLE: &[OptionSpec] = &[
         "ban-allow",
         "CIDR",
         "Clients that are never banned, besides this machine and trusted proxies [default: none]",
-        |o, text| push(&mut o.bans.allowed, text, "a CIDR or address"),
+        |o, text| push_range(&mut o.bans.allowed, text),
         |o| texts(&o.bans.allowed),
     )),
     one(

@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use crate::access::Cidr;
 use crate::units::Unit;
 
 pub(in crate::config) fn push<T: FromStr>(
@@ -11,6 +12,11 @@ pub(in crate::config) fn push<T: FromStr>(
 ) -> Result<(), String> {
     list.push(text.parse().map_err(|_| format!("'{text}' is not {expected}"))?);
     Ok(())
+}
+
+/// Parses a range of addresses.
+pub(in crate::config) fn push_range(list: &mut Vec<Cidr>, text: &str) -> Result<(), String> {
+    Cidr::read(text, "a CIDR or address").map(|range| list.push(range))
 }
 
 pub(super) fn named(name: &mut Option<String>, text: &str, expected: &str) -> Result<(), String> {

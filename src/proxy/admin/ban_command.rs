@@ -50,11 +50,18 @@ impl BanCommand {
     /// # Errors
     /// A message about the text that is wrong.
     pub fn add(network: &str, action: &str, time: &str, why: &str) -> Result<Self, String> {
-        let (network, action) = (read_network(network)?, action.parse()?);
-        let time = read_duration(time)
-            .filter(|time| !time.is_zero())
-            .ok_or_else(|| format!("'{time}' is not a time such as 30s, 10m or 24h"))?;
+        let (network, action, time) =
+            (read_network(network)?, action.parse()?, Self::read_time(time)?);
         Ok(Self::Add { network, action, time, why: why.to_owned() })
+    }
+
+    /// Parses the time of a ban.
+    ///
+    /// # Errors
+    /// A message if the text is no time, or zero.
+    pub fn read_time(text: &str) -> Result<Duration, String> {
+        let time = read_duration(text).filter(|time| !time.is_zero());
+        time.ok_or_else(|| format!("'{text}' is not a time such as 30s, 10m or 24h"))
     }
 
     /// Returns the command that lifts the bans of a network.
@@ -106,9 +113,7 @@ impl BanCommand {
 }
 
 fn read_network(text: &str) -> Result<Cidr, String> {
-    text.parse().map_err(|_| {
-        format!("'{text}' is not an address or network, such as 192.0.2.7 or 192.0.2.0/24")
-    })
+    Cidr::read(text, "an address or network, such as 192.0.2.7 or 192.0.2.0/24")
 }
 
 /// Returns the reason for which there is nothing to lift, with the network around it that is banned.
@@ -163,6 +168,10 @@ mod tests {
             ("add 192.0.2.3 block 10m", "'block' is none of delay, 429, drop"),
             ("add 192.0.2.3 drop ten", "'ten' is not a time such as 30s, 10m or 24h"),
             ("add 192.0.2.3 drop 0s", "'0s' is not a time such as 30s, 10m or 24h"),
+            (
+                "lift 192.0.2.7/24",
+                "'192.0.2.7/24' has bits set behind the prefix; did you mean 192.0.2.0/24?",
+            ),
             ("lift x", "'x' is not an address or network, such as 192.0.2.7 or 192.0.2.0/24"),
         ] {
             assert_eq!(BanCommand::parse(line).unwrap_err(), message);

@@ -470,7 +470,7 @@ fn malformed_text_is_rejected_with_the_line() {
         ("192.0.2 drop 0 1 3 rule r", "'192.0.2' is not an IP address"),
         (
             "192.0.2.1/24 drop 0 1 3 rule r",
-            "'192.0.2.1/24' has bits set beyond its prefix length of 24",
+            "'192.0.2.1/24' has bits set behind the prefix; did you mean 192.0.2.0/24?",
         ),
         ("192.0.2.2 ban 0 1 3 rule r", "'ban' is none of delay, 429, drop"),
         ("192.0.2.2 drop -1 1 3 rule r", "'-1' is not a time in seconds since 1970"),
