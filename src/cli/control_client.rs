@@ -1,6 +1,7 @@
 //! `tidegate purge`, `stats`, `reload` and `explain --live`: one request to a running proxy, over
 //! its control socket.
 
+use std::io::ErrorKind::{ConnectionRefused, NotFound};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
@@ -10,12 +11,14 @@ use std::time::Duration;
 
 use crate::proxy::{ControlRequest, ExplainQuery};
 
-use super::control_socket::Socket;
+use super::control_socket::{Socket, others};
 use super::terminal;
 use super::terminal::{fail, print};
 
 /// Timeout of each read and write on the control socket.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Most sockets in an error message.
+const SHOWN: usize = 8;
 
 /// Sends `request` and prints the answer.
 pub(super) fn ask(socket: Socket, request: &ControlRequest) -> ExitCode {
@@ -44,8 +47,23 @@ pub(super) fn ask_why(socket: Socket, question: ExplainQuery, json: bool) -> Exi
 fn exchange(socket: Socket, request: &ControlRequest) -> Result<String, String> {
     let socket = socket.path().map_err(|error| error.to_string())?;
     ask_at(&socket, request).map_err(|error| {
-        format!("no answer from a running tidegate at {}: {error}", socket.display())
+        let is_absent = matches!(error.kind(), NotFound | ConnectionRefused);
+        let elsewhere = if is_absent { elsewhere(&socket) } else { String::new() };
+        format!("no answer from a running tidegate at {}: {error}{elsewhere}", socket.display())
     })
+}
+
+/// Returns the sockets that the operator may have meant, to be written after an error.
+fn elsewhere(socket: &Path) -> String {
+    let others = others(socket);
+    let shown: Vec<String> =
+        others.iter().take(SHOWN).map(|path| path.display().to_string()).collect();
+    let more = if others.len() > SHOWN { ", …" } else { "" };
+    match shown.as_slice() {
+        [] => "; there is no other control socket".to_owned(),
+        [other] => format!("; there is {other}"),
+        shown => format!("; there are {}{more}; name one by --port or --control", shown.join(", ")),
+    }
 }
 
 fn ask_at(socket: &Path, request: &ControlRequest) -> io::Result<String> {

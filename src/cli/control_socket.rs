@@ -1,5 +1,6 @@
 //! Paths of control sockets. The default is in a folder that no other user can enter.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -92,8 +93,41 @@ fn is_socket(path: &Path) -> bool {
 /// Port on which a proxy listens by default.
 pub(super) const DEFAULT_PORT: u16 = 3128;
 
+/// Returns the sockets at which another proxy may be, besides `path`: those beside it, and those at
+/// default paths.
+pub(super) fn others(path: &Path) -> Vec<PathBuf> {
+    let beside = path.parent().map(sockets_in).unwrap_or_default();
+    let mut all: Vec<PathBuf> = beside.into_iter().chain(at_default_paths()).collect();
+    all.retain(|other| other != path);
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// Returns the control sockets at default paths, in folders that no other user can have filled.
+fn at_default_paths() -> Vec<PathBuf> {
+    let fallback = Some(fallback_folder()).filter(|folder| check(folder).is_ok());
+    let folders = runtime_folder().into_iter().chain(fallback);
+    let mut all: Vec<PathBuf> = folders.flat_map(|folder| sockets_in(&folder)).collect();
+    all.retain(|path| is_default_name(path));
+    all
+}
+
+fn is_default_name(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    let port = name.strip_prefix("tidegate-").and_then(|rest| rest.strip_suffix(".sock"));
+    port.is_some_and(|port| port.parse::<u16>().is_ok())
+}
+
+fn sockets_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).filter(|path| is_socket(path)).collect()
+}
+
 /// Location of a proxy's control socket.
 pub(super) enum Socket {
+    /// Default path of a proxy on port 3128, or the only socket at a default path.
+    Usual,
     /// Path of the socket.
     At(PathBuf),
     /// Port of the proxy's first listener, which determines the default path.
@@ -105,6 +139,13 @@ impl Socket {
         match self {
             Self::At(path) => Ok(path),
             Self::OfPort(port) => for_client(port),
+            Self::Usual => {
+                let usual = for_client(DEFAULT_PORT)?;
+                match <[PathBuf; 1]>::try_from(at_default_paths()) {
+                    Ok([only]) => Ok(only),
+                    Err(_) => Ok(usual),
+                }
+            }
         }
     }
 }

@@ -62,6 +62,24 @@ class Operate(Case):
         socket = folder / f"tidegate-{proxy.port}.sock"
         self.assertIn(f"  control  {socket}", proxy.banner)
         self.operate("stats", "--port", str(proxy.port), XDG_RUNTIME_DIR=str(folder))
+        said = self.operate("stats", "--port", "1", code=1, XDG_RUNTIME_DIR=str(folder))
+        self.assertIn(f"{folder}/tidegate-1.sock: No such file or directory", said)
+        self.assertIn(str(socket), said.split("; there ")[1])
+        said = self.operate("stats", "--control", f"{folder}/x", code=1)
+        self.assertIn(str(socket), said.split("; there ")[1])
+
+    def test_only_control_socket_is_used(self):
+        """Runs as a user other than root, with temporary files of its own."""
+        folder = self.folder()
+        folder.chmod(0o1777)
+        first = self.start_forward(wrap=self.as_user(folder))
+        asked = [*self.as_user(folder), BINARY, "stats"]
+        self.assertIn(b"requests_total", self.run_command(*asked))
+        self.start_forward(wrap=self.as_user(folder))
+        self.run_command(*asked, code=1)
+        done = subprocess.run(asked, capture_output=True, text=True, timeout=DEADLINE, check=False)
+        self.assertIn("name one by --port or --control", done.stderr)
+        self.assertIn(f"tidegate-{first.port}.sock", done.stderr)
 
     def as_user(self, folder, *environment):
         """Returns arguments that run a command as a user other than root, with its temporary files in a folder."""

@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::acme::RevocationReason;
 use crate::balance::{MOST_WEIGHT, Order};
-use crate::cli::control_socket::{DEFAULT_PORT, Socket};
+use crate::cli::control_socket::Socket;
 use crate::proxy::{BanCommand, ControlRequest, OriginCommand, PurgeTarget};
 
 pub(super) fn purge_target(matches: &ArgMatches) -> PurgeTarget {
@@ -24,9 +24,10 @@ pub(super) fn purge_target(matches: &ArgMatches) -> PurgeTarget {
 /// Returns the location of the control socket given by `--control` or `--port`.
 pub(super) fn socket(matches: &ArgMatches) -> Socket {
     let port = matches.get_one::<u16>("port").copied();
-    match matches.get_one::<String>("control") {
-        Some(path) => Socket::At(path.into()),
-        None => Socket::OfPort(port.unwrap_or(DEFAULT_PORT)),
+    match (matches.get_one::<String>("control"), port) {
+        (Some(path), _) => Socket::At(path.into()),
+        (None, Some(port)) => Socket::OfPort(port),
+        (None, None) => Socket::Usual,
     }
 }
 
@@ -214,7 +215,7 @@ fn socket_args() -> [Arg; 2] {
     let port = Arg::new("port").long("port").value_name("PORT").value_parser(value_parser!(u16));
     [
         control.help("Control socket of the proxy").conflicts_with("port"),
-        port.help("Port of the first listener, to find the control socket [default: 3128]"),
+        port.help("Port of the first listener, to find the control socket [default: 3128, or that of the only proxy]"),
     ]
 }
 

@@ -49,7 +49,7 @@ pub(super) fn command() -> Command {
                 .requires("live")
                 .conflicts_with("control")
                 .display_order(0)
-                .help("Port of the first listener, to find the control socket [default: 3128]"),
+                .help("Port of the first listener, to find the control socket [default: 3128, or that of the only proxy]"),
         )
 }
 
