@@ -1,12 +1,11 @@
 //! Differences between two configurations.
 
-use std::collections::HashMap;
 use std::fmt;
 
-use crate::work::{self, LOOK_UP};
-
+use super::change_kind::{ChangeKind, of_many, of_one};
 use super::listener::ListenerSection;
 use super::options::Options;
+use super::section_changes::of_sections;
 use super::table::OPTIONS;
 
 /// Option or limit whose value differs in another configuration.
@@ -20,29 +19,11 @@ pub struct Change {
     pub takes_restart: bool,
 }
 
-/// Difference between two values.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ChangeKind {
-    /// The old value is replaced by the new one; an empty text means none.
-    Replaced(String, String),
-    /// A value of a list is new.
-    Added(String),
-    /// A value of a list is removed.
-    Removed(String),
-    /// The list has the same values in another order.
-    Reordered,
-}
-
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.into() };
         match &self.what {
-            ChangeKind::Replaced(old, new) => {
-                write!(f, "{}: {} -> {}", self.name, shown(old), shown(new))?;
-            }
-            ChangeKind::Added(value) => write!(f, "{}: + {value}", self.name)?,
-            ChangeKind::Removed(value) => write!(f, "{}: - {value}", self.name)?,
-            ChangeKind::Reordered => write!(f, "{}: in another order", self.name)?,
+            ChangeKind::Keys { .. } => write!(f, "{}", self.what)?,
+            what => write!(f, "{}: {what}", self.name)?,
         }
         if self.takes_restart { f.write_str(" (takes a restart)") } else { Ok(()) }
     }
@@ -126,15 +107,9 @@ impl Options {
                 changes.extend(of_one(&old, &new).into_iter().map(|what| change(name, what)));
             }
         }
-        let of_sections = |options: &Self, name: &str| -> Vec<String> {
-            let sections = options.sections().into_iter().filter(|(other, _)| *other == name);
-            sections
-                .map(|(_, lines)| lines.trim_end().replace("\n\n", "\n").replace('\n', ", "))
-                .collect()
-        };
-        for name in ["listener", "origin", "site"] {
-            let what = of_many(&of_sections(self, name), &of_sections(new, name));
-            let takes_restart = name == "listener" && !self.has_listeners_of(new);
+        for ((name, old), (_, sections)) in self.sections().iter().zip(&new.sections()) {
+            let what = of_sections(name, old, sections);
+            let takes_restart = *name == "listener" && !self.has_listeners_of(new);
             changes.extend(what.into_iter().map(|what| Change { name, what, takes_restart }));
         }
         changes
@@ -172,37 +147,6 @@ impl Options {
 #[must_use]
 pub fn takes_restart(name: &str) -> bool {
     FIXED.iter().any(|fixed| fixed.name == name)
-}
-
-fn of_one(old: &str, new: &str) -> Vec<ChangeKind> {
-    if old == new { vec![] } else { vec![ChangeKind::Replaced(old.to_owned(), new.to_owned())] }
-}
-
-fn of_many(old: &[String], new: &[String]) -> Vec<ChangeKind> {
-    let removed = without(old, new).map(ChangeKind::Removed);
-    let changes: Vec<_> = removed.chain(without(new, old).map(ChangeKind::Added)).collect();
-    if changes.is_empty() && old != new { vec![ChangeKind::Reordered] } else { changes }
-}
-
-/// Returns the values of `list` that `others` lacks, in their order. Takes linear time, because
-/// lists may be long.
-fn without(list: &[String], others: &[String]) -> impl Iterator<Item = String> {
-    let mut left: HashMap<&str, usize> = HashMap::new();
-    for other in others {
-        work::count(LOOK_UP);
-        *left.entry(other).or_default() += 1;
-    }
-    let is_left = move |value: &&String| {
-        work::count(LOOK_UP);
-        match left.get_mut(value.as_str()) {
-            Some(count) if *count > 0 => {
-                *count -= 1;
-                false
-            }
-            _ => true,
-        }
-    };
-    list.iter().filter(is_left).cloned()
 }
 
 #[cfg(test)]
@@ -277,21 +221,67 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_are_compared_in_linear_time() {
-        let list = |first: u32, count| -> Vec<String> {
-            (first..first + count).map(|number| number.to_string()).collect()
+    fn changes_of_sections_are_told_key_by_key() {
+        let app = "[[origin]]\nname = 'web'\nto = ['http://a', 'http://b']\nhealth = '/h'\n";
+        let site = "[[site]]\nhosts = 'shop.test'\nto = 'web'\n";
+        let route = |path: &str, rest: &str| {
+            format!("[[site.route]]\npath = '{path}'\nanswer = '404'\n{rest}")
         };
-        let cost = |count| {
-            let before = work::counted();
-            let changes = of_many(&list(0, count), &list(count / 2, count));
-            assert_eq!(changes.len(), count as usize);
-            work::counted() - before
-        };
-        assert!(cost(20_000) <= 11 * cost(2_000));
-        let texts = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        let changes = of_many(&texts("a a b"), &texts("a c b c"));
-        let added = || ChangeKind::Added("c".into());
-        assert_eq!(changes, [ChangeKind::Removed("a".into()), added(), added()]);
+        let all = |parts: &[&str]| parts.concat();
+        for (old, new, expected) in [
+            (
+                all(&[app, "health-interval = '1s'\n", site]),
+                all(&[&app.replace(", 'http://b'", ""), "health-interval = '2s'\n", site]),
+                &["origin web: to - http://b; health-interval 1s -> 2s"][..],
+            ),
+            (
+                all(&[&app.replace("health = '/h'\n", ""), site]),
+                all(&[app, site]),
+                &["origin web: health off -> /h"],
+            ),
+            (
+                all(&[app, "health-interval = '1s'\n", site]),
+                all(&[app, site]),
+                &["origin web: health-interval 1s -> 5s"],
+            ),
+            (
+                all(&[app, site, &route("/img", "")]),
+                all(&[app, site, &route("/images", "")]),
+                &["site shop.test, route /img: path /img -> /images"],
+            ),
+            (
+                all(&[app, site, &route("/a", ""), &route("/b", "")]),
+                all(&[app, site, "cache = 'off'\n", &route("/b", "methods = 'GET'\n")]),
+                &["site shop.test: cache on -> off; route - path = \"/a\", answer = \"404\"; \
+                      route - path = \"/b\", answer = \"404\"; \
+                      route + path = \"/b\", methods = \"GET\", answer = \"404\""],
+            ),
+            (
+                all(&[app, site, &route("/a", ""), &route("/b", "")]),
+                all(&[app, site, &route("/b", ""), &route("/a", "cache = 'off'\n")]),
+                &[
+                    "site shop.test: route in another order",
+                    "site shop.test, route /a: cache on -> off",
+                ],
+            ),
+            (
+                all(&[app, site]),
+                all(&[app, &site.replace("shop.test", "www.shop.test")]),
+                &["site shop.test: hosts - shop.test; hosts + www.shop.test"],
+            ),
+            (
+                all(&[app, site]),
+                all(&[app, site, "[[site]]\nanswer = '404'\n"]),
+                &["site: + answer = \"404\""],
+            ),
+            (
+                "[[listener]]\nlisten = '127.0.0.1:1'\n".to_owned(),
+                "[[listener]]\nlisten = '127.0.0.1:1'\nallow-client = '192.0.2.1'\n".into(),
+                &["listener 127.0.0.1:1: allow-client + 192.0.2.1"],
+            ),
+        ] {
+            assert_eq!(changes(&old, &new), expected);
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::proxy::{ClientLimits, ListenerKind};
 use crate::reactor::LocalOptions;
 
 use super::auth::AuthOptions;
-use super::section::{Key, many, one};
+use super::section::{Key, SectionView, key_values, many, one};
 use super::table::value::{on_or_off, push_range, switch, texts};
 use super::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 
@@ -52,6 +52,15 @@ pub enum Mode {
 }
 
 impl ListenerSection {
+    /// Returns the section as it is written or compared.
+    pub(super) fn view(&self) -> SectionView {
+        SectionView {
+            name: texts(&self.places).join(", "),
+            keys: key_values(LISTENER, self, &Self::default()),
+            routes: Vec::new(),
+        }
+    }
+
     /// Returns the kind of connections.
     #[must_use]
     pub const fn kind(&self) -> ListenerKind {

@@ -2,10 +2,11 @@
 
 use crate::proxy::Limits;
 
-use super::listener::LISTENER;
+use super::listener::ListenerSection;
 use super::options::Options;
-use super::reverse::origin::ORIGIN;
-use super::section::lines;
+use super::reverse::origin::OriginSection;
+use super::reverse::site::SiteSection;
+use super::section::SectionView;
 use super::table::OPTIONS;
 
 /// Returns true if files have a table for the option: `[[protect]]`, or `[limits]` for all limits.
@@ -42,17 +43,20 @@ impl Options {
                 out.push_str(&format!("{name} = {}\n", quoted(value)));
             }
         }
-        for (name, lines) in self.sections() {
-            out.push_str(&format!("\n[[{name}]]\n{lines}"));
+        for (name, sections) in self.sections() {
+            for section in sections {
+                out.push_str(&format!("\n[[{name}]]\n{}", section.lines()));
+            }
         }
         out
     }
 
-    /// Returns the names of all sections, and their lines.
-    pub(super) fn sections(&self) -> Vec<(&'static str, String)> {
-        let listeners = self.listeners.iter().map(|section| ("listener", lines(LISTENER, section)));
-        let origins = self.reverse.origins.iter().map(|section| ("origin", lines(ORIGIN, section)));
-        let sites = self.reverse.sites.iter().map(|site| ("site", site.lines()));
-        listeners.chain(origins).chain(sites).collect()
+    /// Returns the sections of each kind, with the name of the kind.
+    pub(super) fn sections(&self) -> [(&'static str, Vec<SectionView>); 3] {
+        [
+            ("listener", self.listeners.iter().map(ListenerSection::view).collect()),
+            ("origin", self.reverse.origins.iter().map(OriginSection::view).collect()),
+            ("site", self.reverse.sites.iter().map(SiteSection::view).collect()),
+        ]
     }
 }

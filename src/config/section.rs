@@ -1,7 +1,5 @@
 //! Sections of the file: tables with keys of their own, which may be given several times.
 
-use std::fmt::Write;
-
 /// Key of a section. `T` is what the section sets.
 #[derive(Debug)]
 pub struct Key<T> {
@@ -39,20 +37,58 @@ pub(super) const fn many<T>(
     Key { many: true, ..one(name, value, help, set, get) }
 }
 
-/// Returns the lines of a section as a file has them. Keys with their defaults are left out.
-pub(super) fn lines<T: Default>(keys: &[Key<T>], section: &T) -> String {
-    let (default, mut out) = (&T::default(), String::new());
-    for key in keys {
+/// Section of a file, to be written or compared.
+pub(super) struct SectionView {
+    /// Words that tell the section apart from others of its kind.
+    pub(super) name: String,
+    pub(super) keys: Vec<KeyValues>,
+    /// Sections `[[site.route]]` inside.
+    pub(super) routes: Vec<SectionView>,
+}
+
+/// Values of a key of a section.
+pub(super) struct KeyValues {
+    pub(super) name: &'static str,
+    pub(super) many: bool,
+    pub(super) values: Vec<String>,
+    /// True if a file has to have the key: its values are not those by default.
+    pub(super) is_written: bool,
+}
+
+/// Returns the values of the keys of a section. `default` is a section with no key but those on which
+/// defaults of others depend.
+pub(super) fn key_values<T>(keys: &[Key<T>], section: &T, default: &T) -> Vec<KeyValues> {
+    let of = |key: &Key<T>| {
         let values = (key.get)(section);
-        if values == (key.get)(default) {
-            continue;
+        let is_written = values != (key.get)(default);
+        KeyValues { name: key.name, many: key.many, values, is_written }
+    };
+    keys.iter().map(of).collect()
+}
+
+impl SectionView {
+    /// Returns the lines of the section as a file has them, without keys that have their defaults.
+    pub(super) fn lines(&self) -> String {
+        let mut out: String =
+            self.keys.iter().filter(|key| key.is_written).map(KeyValues::line).collect();
+        for route in &self.routes {
+            out.push_str(&format!("\n[[site.route]]\n{}", route.lines()));
         }
-        let quoted: Vec<String> = values.iter().map(|value| format!("{value:?}")).collect();
-        let written = match quoted.as_slice() {
-            [value] => writeln!(out, "{} = {value}", key.name),
-            values => writeln!(out, "{} = [{}]", key.name, values.join(", ")),
-        };
-        let _ = written; // writing to a String does not fail
+        out
     }
-    out
+
+    /// Returns the section in one line.
+    pub(super) fn text(&self) -> String {
+        self.lines().trim_end().replace("\n\n", "\n").replace('\n', ", ")
+    }
+}
+
+impl KeyValues {
+    fn line(&self) -> String {
+        let quoted: Vec<String> = self.values.iter().map(|value| format!("{value:?}")).collect();
+        match quoted.as_slice() {
+            [value] => format!("{} = {value}\n", self.name),
+            values => format!("{} = [{}]\n", self.name, values.join(", ")),
+        }
+    }
 }

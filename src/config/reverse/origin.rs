@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::balance::{HealthSettings, Policy, RetryBudget};
 use crate::config::member::MemberOption;
-use crate::config::section::{Key, many, one};
+use crate::config::section::{Key, SectionView, key_values, many, one};
 use crate::http::{Authority, Status};
 use crate::proxy::{Check, HttpCheck, OriginGroup};
 use crate::proxy_protocol::Version;
@@ -30,6 +30,21 @@ impl Default for OriginSection {
 impl OriginSection {
     pub(super) fn add(&mut self, member: MemberOption) {
         self.members.push(member);
+    }
+
+    /// Returns the section as it is written or compared.
+    pub(in crate::config) fn view(&self) -> SectionView {
+        let mut default = Self::default();
+        if self.group.balance.health.is_some() {
+            default.health();
+        }
+        if let Check::Http(_) = self.group.check {
+            default.group.check = Check::Http(HttpCheck::of("/"));
+        }
+        let mut keys = key_values(ORIGIN, self, &default);
+        let health = keys.iter_mut().filter(|key| key.name == "health");
+        health.for_each(|key| key.is_written = self.group.balance.health.is_some());
+        SectionView { name: self.group.name.to_string(), keys, routes: Vec::new() }
     }
 
     /// Returns true if routes can name the group.

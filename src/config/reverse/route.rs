@@ -9,7 +9,7 @@ use crate::auth::Realm;
 use crate::cache::KeyRules;
 use crate::config::protect::Protect;
 use crate::config::schemes::Schemes;
-use crate::config::section::{Key, many, one};
+use crate::config::section::{Key, SectionView, key_values, many, one};
 use crate::config::table::value::{on_or_off, push_range, switch, texts};
 use crate::config::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 use crate::http::list;
@@ -54,6 +54,20 @@ impl RouteSection {
     /// Returns the route from a path to a URL or a group.
     pub(super) fn to(path: PathPattern, to: &str) -> Self {
         Self { paths: vec![path], to: Some(to.to_owned()), ..Self::default() }
+    }
+
+    /// Returns the section as it is written or compared.
+    pub(super) fn view(&self) -> SectionView {
+        let field = self.field.as_ref().map(|field| format!("'{field}'"));
+        let conditions = [self.methods.join(","), field.unwrap_or_default()];
+        let conditions = conditions.iter().map(String::as_str).filter(|text| !text.is_empty());
+        let paths = self.to_string();
+        let name: Vec<&str> = std::iter::once(&*paths).chain(conditions).collect();
+        SectionView {
+            name: name.join(" "),
+            keys: key_values(ROUTE, self, &Self::default()),
+            routes: Vec::new(),
+        }
     }
 
     /// Returns the paths that need a user of the route's own.

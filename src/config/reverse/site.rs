@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::config::protect::Protect;
-use crate::config::section::{Key, lines, many};
+use crate::config::section::{Key, SectionView, key_values, many};
 use crate::proxy::{HostPattern, Site};
 
 use super::groups::Groups;
-use super::route::{ROUTE, RouteSection};
+use super::route::RouteSection;
 
 /// A site in the file.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,13 +55,12 @@ impl SiteSection {
         Ok(protects.into_iter().flatten().collect())
     }
 
-    /// Returns the lines of the site in a file, and the tables of its routes.
-    pub(in crate::config) fn lines(&self) -> String {
-        let mut out = lines(SITE, self) + &lines(ROUTE, &self.rest);
-        for route in &self.routes {
-            out.push_str(&format!("\n[[site.route]]\n{}", lines(ROUTE, route)));
-        }
-        out
+    /// Returns the site and its routes as they are written or compared.
+    pub(in crate::config) fn view(&self) -> SectionView {
+        let mut keys = key_values(SITE, self, &Self::default());
+        keys.extend(self.rest.view().keys);
+        let routes = self.routes.iter().map(RouteSection::view).collect();
+        SectionView { name: self.to_string(), keys, routes }
     }
 }
 
