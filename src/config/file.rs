@@ -5,19 +5,18 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
-use crate::proxy::Limits;
-use crate::suggestion::suggestion;
-
 use super::diagnose::ConfigError;
-use super::listener::LISTENER;
+use super::listener::{LISTENER, ListenerSection};
 use super::options::Options;
+use super::place::Place;
 use super::protect::Protect;
 use super::reverse::origin::ORIGIN;
 use super::reverse::route::ROUTE;
 use super::reverse::site::{SITE, SiteSection};
 use super::section::Key;
 use super::sites;
-use super::table::{OPTIONS, OptionSpec};
+use super::table::OptionSpec;
+use super::unknown;
 use super::values::{Wrong, scalar, tables, values};
 
 /// Reads `text`, the content of the file `name`, into `options`.
@@ -51,6 +50,7 @@ fn read_entries(options: &mut Options, name: &str, text: &str) -> Result<(), Wro
             ("origin", _) => {
                 for (table, place) in tables("origin", value)? {
                     options.reverse.origins.push(section(ORIGIN, "origin", table)?);
+                    options.reverse.origin_places.push(Place::of(name, text, &place));
                     let section =
                         options.reverse.origins.last().filter(|section| !section.has_name());
                     if section.is_some() {
@@ -61,7 +61,9 @@ fn read_entries(options: &mut Options, name: &str, text: &str) -> Result<(), Wro
             }
             ("listener", _) => {
                 for (table, place) in tables("listener", value)? {
-                    options.listeners.push(section(LISTENER, "listener", table)?);
+                    let listener: ListenerSection = section(LISTENER, "listener", table)?;
+                    let at = Some(Place::of(name, text, &place));
+                    options.listeners.push(ListenerSection { at, ..listener });
                     let section =
                         options.listeners.last().filter(|section| section.places.is_empty());
                     if section.is_some() {
@@ -75,8 +77,9 @@ fn read_entries(options: &mut Options, name: &str, text: &str) -> Result<(), Wro
                 }
             }
             ("site", _) => {
-                for (table, _) in tables("site", value)? {
+                for (table, place) in tables("site", value)? {
                     options.reverse.sites.push(site(table)?);
+                    options.reverse.site_places.push(Place::of(name, text, &place));
                 }
             }
             ("protect", DeValue::Array(rules))
@@ -87,8 +90,11 @@ fn read_entries(options: &mut Options, name: &str, text: &str) -> Result<(), Wro
                     options.auth.protect.push(protect(table, rule.span())?);
                 }
             }
+            (name, value) if name != "protect" && unknown::is_section(value) => {
+                return Err(unknown::section(name, key.span()));
+            }
             (key_name, _) => {
-                let option = find_option(key_name, key.span())?;
+                let option = unknown::option(key_name, key.span())?;
                 for value in values(value, option.many) {
                     set_option(options, option, value)?;
                     if option.name == "rule" {
@@ -107,7 +113,7 @@ fn section<T: Default>(keys: &[Key<T>], name: &str, table: &DeTable<'_>) -> Resu
     let mut section = T::default();
     for (key, value) in table {
         if !set_key(keys, &mut section, key, value)? {
-            return Err(unknown(key, name, keys.iter().map(|key| key.name)));
+            return Err(unknown::key(key, name, keys.iter().map(|key| key.name)));
         }
     }
     Ok(section)
@@ -132,17 +138,6 @@ fn set_key<T>(
     Ok(true)
 }
 
-/// Returns the error of a key that a table `[[name]]` does not have.
-fn unknown(
-    key: &Spanned<DeString<'_>>,
-    name: &str,
-    known: impl Iterator<Item = &'static str>,
-) -> Wrong {
-    let written = key.get_ref().as_ref();
-    let known: Vec<&str> = known.collect();
-    (key.span(), format!("[[{name}]] has no key '{written}'"), suggestion(written, &known))
-}
-
 /// Reads a table `[[site]]` and its routes.
 fn site(table: &DeTable<'_>) -> Result<SiteSection, Wrong> {
     let mut site = SiteSection::default();
@@ -155,7 +150,7 @@ fn site(table: &DeTable<'_>) -> Result<SiteSection, Wrong> {
             && !set_key(ROUTE, &mut site.rest, key, value)?
         {
             let known = SITE.iter().map(|key| key.name).chain(ROUTE.iter().map(|key| key.name));
-            return Err(unknown(key, "site", known.chain(["route"])));
+            return Err(unknown::key(key, "site", known.chain(["route"])));
         }
     }
     Ok(site)
@@ -166,10 +161,7 @@ fn read_limits(options: &mut Options, limits: &DeTable<'_>) -> Result<(), Wrong>
         let (name, text) = (key.get_ref().as_ref(), scalar(value.get_ref()));
         match text.map(|text| options.limits.set(name, &text)) {
             Some(Ok(())) => {}
-            Some(Err(None)) => {
-                let message = format!("there is no limit '{name}'");
-                return Err((key.span(), message, suggestion(name, Limits::NAMES)));
-            }
+            Some(Err(None)) => return Err(unknown::limit(name, key.span())),
             Some(Err(Some(expected))) => {
                 return Err((value.span(), format!("expected {expected}"), None));
             }
@@ -177,18 +169,6 @@ fn read_limits(options: &mut Options, limits: &DeTable<'_>) -> Result<(), Wrong>
         }
     }
     Ok(())
-}
-
-/// Returns the option called `name`; the name stands at `place`.
-fn find_option(name: &str, place: Range<usize>) -> Result<&'static OptionSpec, Wrong> {
-    OptionSpec::find(name).ok_or_else(|| {
-        let known: Vec<&str> = OPTIONS
-            .iter()
-            .map(|option| option.name)
-            .chain(["limits", "listener", "origin", "site"])
-            .collect();
-        (place, format!("there is no option '{name}'"), suggestion(name, &known))
-    })
 }
 
 fn set_option(
@@ -213,9 +193,8 @@ fn protect(table: &DeTable<'_>, place: Range<usize>) -> Result<Protect, Wrong> {
     for (key, value) in table.iter().filter(|(key, _)| key.get_ref() != "path") {
         let name = key.get_ref().as_ref();
         if !Protect::NAMES.contains(&name) {
-            let known = [&["path"], Protect::NAMES].concat();
-            let message = format!("[[protect]] has no key '{name}'");
-            return Err((key.span(), message, suggestion(name, &known)));
+            let known = ["path"].into_iter().chain(Protect::NAMES.iter().copied());
+            return Err(unknown::key(key, "protect", known));
         }
         for value in values(value, name == "users") {
             let wrong = |message| (value.span(), message, None);

@@ -10,6 +10,7 @@ use crate::proxy::{ClientLimits, ListenerKind};
 use crate::reactor::LocalOptions;
 
 use super::auth::AuthOptions;
+use super::place::Place;
 use super::section::{Key, SectionView, key_values, many, one};
 use super::table::value::{on_or_off, push_range, switch, texts};
 use super::throttle::{add_bandwidth, add_rate, bandwidth, rates};
@@ -31,6 +32,8 @@ pub struct ListenerSection {
     pub limits: ClientLimits,
     /// True if connections begin with a PROXY header.
     pub proxy_protocol: bool,
+    /// Place of the section, if a file has it.
+    pub at: Option<Place>,
 }
 
 /// Place of a listener: an address, or `unix:/PATH [mode=NNN]`.

@@ -23,6 +23,7 @@ use super::acme::AcmeOptions;
 use super::auth::AuthOptions;
 use super::files;
 use super::listener::{ListenPlace, ListenerSection, Mode};
+use super::place::placed;
 use super::reverse::ReverseOptions;
 use super::rules::RuleOptions;
 use super::throttle::BanOptions;
@@ -402,7 +403,7 @@ impl Options {
         let of = |section: &ListenerSection| {
             let wrong = |why| {
                 let place = section.places.first().map(ToString::to_string).unwrap_or_default();
-                format!("the listener {place}: {why}")
+                placed(section.at.as_ref(), format!("the listener {place}: {why}"))
             };
             let sites = match (section.mode, sites) {
                 (Some(Mode::Reverse), None) => {
@@ -476,11 +477,12 @@ impl Options {
             );
         }
         if self.trusted_proxies.is_empty() && self.takes_headers() {
-            return Err(
-                "proxy-protocol on a listener works with trusted-proxy only: all connections \
-                        would be refused, because only trusted proxies may send headers"
-                    .into(),
-            );
+            let message = "proxy-protocol on a listener works with trusted-proxy only: all \
+                           connections would be refused, because only trusted proxies may send \
+                           headers";
+            let listener = self.listeners.iter().find(|section| section.proxy_protocol);
+            let at = listener.and_then(|section| section.at.as_ref());
+            return Err(placed(at, message.to_owned()));
         }
         self.check_common()?;
         for (mode, addresses, clients) in self.modes() {
@@ -523,11 +525,12 @@ impl Options {
             for member in &group.members {
                 let own = listeners.iter().find(|listener| listener.is_at(&member.place));
                 if let Some(listener) = own {
-                    return Err(format!(
+                    let message = format!(
                         "'{member}' is this proxy itself, which listens on {}: requests would go in \
                          a circle",
                         listener.place
-                    ));
+                    );
+                    return Err(placed(self.reverse.place_of(&group.name), message));
                 }
             }
         }

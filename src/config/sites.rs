@@ -110,7 +110,16 @@ mod tests {
             ("[[site]]\n[[site.route]]\nhosts = 'h'", "t.toml:3:1", "[[site.route]] has no key"),
             ("[[origin]]\nnam = 'a'", "t.toml:2:1", "did you mean 'name'?"),
             ("[[listener]]\nlistn = 'a'", "t.toml:2:1", "did you mean 'listen'?"),
-            ("[[sites]]\nto = 'x'", "t.toml:1:3", "did you mean 'site'?"),
+            ("[[sites]]\nto = 'x'", "t.toml:1:3", "did you mean [[site]]?"),
+            ("[[upstream]]\nname = 'x'", "t.toml:1:3", "there is no section [[upstream]]"),
+            ("[[upstream]]\nname = 'x'", "t.toml:1:3", "did you mean [[origin]]?"),
+            ("[[route]]\npath = '/x'", "t.toml:1:3", "did you mean [[site.route]]?"),
+            ("[limit]\nfields = 1", "t.toml:1:2", "did you mean [limits]?"),
+            ("[[x]]\na = 1", "t.toml:1:3", "sections are [limits], [[listener]], [[origin]]"),
+            ("[[site]]\nlisten = 'a'", "t.toml:2:1", "belongs above the first section"),
+            ("[[site]]\nwindow = '1KiB'", "t.toml:2:1", "a limit belongs below [limits]"),
+            ("[limits]\nlisten = 'a'", "t.toml:2:1", "belongs above the first section"),
+            ("window = '1KiB'", "t.toml:1:1", "a limit belongs below [limits]"),
             ("site = 'x'", "t.toml:1:8", "write a line [[site]], and its keys below"),
             ("[site]\nto = 'x'", "t.toml:1:1", "expected tables [[site]]"),
             ("origin = [1]", "t.toml:1:11", "expected tables [[origin]]"),
@@ -210,8 +219,35 @@ mod tests {
         }
         let twice = error(&format!("{APP}{APP}[[site]]\nto = 'app'"));
         assert!(twice.contains("t.toml:4:1") && twice.contains("two origins"), "{twice}");
-        let unused = error(APP);
-        assert!(unused.contains("the origin 'app' is used by no site"), "{unused}");
+    }
+
+    #[test]
+    fn errors_of_the_whole_name_the_section() {
+        for (text, place, expected) in [
+            ("", "t.toml:1:1", "the origin 'app' is used by no site"),
+            ("[[site]]\nto = 'http://i'", "t.toml:1:1", "the origin 'app' is used by no route"),
+            ("to = 'http://i'\n[[site]]\nanswer = '404'", "t.toml:2:1", "give this one hosts"),
+            (
+                "[[listener]]\nlisten = '127.0.0.1:1'\nproxy-protocol = 'on'\n[[site]]\nto = 'app'",
+                "t.toml:4:1",
+                "works with trusted-proxy only",
+            ),
+            (
+                "[[listener]]\nlisten = 'unix:/run/a'\n[[site]]\nto = 'unix:/run/a'\n[[site.route]]\n\
+                 path = '/a'\nto = 'app'",
+                "t.toml:6:1",
+                "is this proxy itself",
+            ),
+            (
+                "[[listener]]\nlisten = '127.0.0.1:1'\nmode = 'reverse'",
+                "t.toml:1:1",
+                "it has no sites to serve",
+            ),
+        ] {
+            let own = matches!(expected, "give this one hosts" | "it has no sites to serve");
+            let error = error(&format!("{}{text}", if own { "" } else { APP }));
+            assert!(error.contains(place) && error.contains(expected), "{text}: {error}");
+        }
     }
 
     #[test]

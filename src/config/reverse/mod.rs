@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::proxy::{PathPattern, Site, SiteRoute, Sites};
 
 use super::member::MemberOption;
+use super::place::{Place, placed};
 use super::protect::Protect;
 use groups::Groups;
 use origin::OriginSection;
@@ -32,6 +33,10 @@ pub struct ReverseOptions {
     pub origins: Vec<OriginSection>,
     /// Sites (`[[site]]`).
     pub sites: Vec<SiteSection>,
+    /// Places of the groups of a file, in their order.
+    pub origin_places: Vec<Place>,
+    /// Places of the sites of a file, in their order.
+    pub site_places: Vec<Place>,
 }
 
 /// A route of the command line: `PATH=URL`, or `PATH=NAME` for a group of origins.
@@ -78,30 +83,43 @@ impl ReverseOptions {
     /// A message that names the site, route or group, and the reason.
     pub(super) fn settings(&self) -> Result<Option<Sites>, String> {
         if !self.is_given() {
-            return match self.origins.first() {
-                Some(section) => Err(format!(
-                    "the origin '{}' is used by no site; add a [[site]] with to = '{0}'",
-                    section.group.name
-                )),
-                None => Ok(None),
-            };
+            let Some(section) = self.origins.first() else { return Ok(None) };
+            let name = &section.group.name;
+            let message = format!(
+                "the origin '{name}' is used by no site; add a [[site]] with to = '{name}'"
+            );
+            return Err(placed(self.place_of(name), message));
         }
         if self.to.is_empty() && self.group != OriginSection::default() {
             return Err("balance and health work with --to only; give an [[origin]] its own".into());
         }
         let groups = self.groups()?;
         let mut sites = Vec::new();
-        if !self.to.is_empty() || !self.routes.is_empty() {
+        let first = self.first_of_file();
+        if first > 0 {
             sites.push(Site::new(Vec::new(), self.default_routes(&groups)?)?);
         }
         for section in &self.sites {
             sites.push(section.site(&groups)?);
         }
-        let sites = Sites::new(sites).map_err(|(_, reason)| reason)?;
+        let sites = Sites::new(sites).map_err(|(at, reason)| {
+            let at = at.checked_sub(first);
+            let takes_rest =
+                at.and_then(|at| self.sites.get(at)).is_some_and(SiteSection::takes_rest);
+            let reason = match first > 0 && takes_rest {
+                true => {
+                    "to and route serve all hosts that no [[site]] has; give this one hosts".into()
+                }
+                false => reason,
+            };
+            placed(at.and_then(|at| self.site_places.get(at)), reason)
+        })?;
         let used = sites.groups();
         let is_unused = |name: &&String| !used.iter().any(|group| *group.name == ***name);
         match groups.keys().find(is_unused) {
-            Some(name) => Err(format!("the origin '{name}' is used by no route")),
+            Some(name) => {
+                Err(placed(self.place_of(name), format!("the origin '{name}' is used by no route")))
+            }
             None => Ok(Some(sites)),
         }
     }
@@ -111,12 +129,28 @@ impl ReverseOptions {
     /// # Errors
     /// A message that names the site and the route.
     pub(super) fn protected(&self) -> Result<Vec<(usize, Vec<Protect>)>, String> {
-        let first = usize::from(!self.to.is_empty() || !self.routes.is_empty());
+        let first = self.first_of_file();
         let sites = self.sites.iter().enumerate();
         let sites = sites.map(|(at, site)| Ok((first + at, site.protected()?)));
         let mut sites = sites.collect::<Result<Vec<_>, String>>()?;
         sites.retain(|(_, protects)| !protects.is_empty());
         Ok(sites)
+    }
+
+    /// Returns the number of the first site of the file: that of the command line is before it.
+    fn first_of_file(&self) -> usize {
+        usize::from(!self.to.is_empty() || !self.routes.is_empty())
+    }
+
+    /// Returns the place in a file of the group of this name; for the group of a URL, that of the first
+    /// site that has the URL.
+    pub(super) fn place_of(&self, group: &str) -> Option<&Place> {
+        let named = self.origins.iter().position(|section| *section.group.name == *group);
+        let site = || self.sites.iter().position(|site| site.leads_to(group));
+        match named {
+            Some(at) => self.origin_places.get(at),
+            None => self.site_places.get(site()?),
+        }
     }
 
     /// Checks the sites of the file.

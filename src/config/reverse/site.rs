@@ -44,6 +44,17 @@ impl SiteSection {
 }
 
 impl SiteSection {
+    /// Returns true if the site serves all hosts that no other has.
+    pub(super) const fn takes_rest(&self) -> bool {
+        self.hosts.is_empty()
+    }
+
+    /// Returns true if a route leads to this URL or group.
+    pub(super) fn leads_to(&self, target: &str) -> bool {
+        let mut routes = self.routes.iter().chain([&self.rest]);
+        routes.any(|route| route.to.as_deref() == Some(target))
+    }
+
     /// Returns the paths of the site that need users of their own.
     ///
     /// # Errors
