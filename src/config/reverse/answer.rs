@@ -29,10 +29,16 @@ pub(super) fn check(text: &str) -> Result<(), String> {
 /// Returns status and the rest of an answer.
 fn parts(text: &str) -> Result<(Status, &str), String> {
     let (status, rest) = text.split_once(' ').unwrap_or((text, ""));
-    let status = status.parse().ok().and_then(Status::new).filter(|status| !status.is_interim());
-    let status = status.ok_or_else(|| {
+    if status == "444" {
+        return Err(format!(
+            "'{text}': 444 is no status of HTTP; a connection cannot be closed without a response"
+        ));
+    }
+    let status = status.parse().ok().and_then(Status::new);
+    let status = status.filter(|status| (200..600).contains(&status.code())).ok_or_else(|| {
         format!(
-            "'{text}' is not STATUS, 'STATUS TEXT' or 'STATUS @FILE', such as '404 no such page'"
+            "'{text}' is not STATUS, 'STATUS TEXT' or 'STATUS @FILE' with a status from 200 to 599, \
+             such as '404 no such page'"
         )
     })?;
     Ok((status, rest.trim()))

@@ -68,6 +68,14 @@ impl FromStr for PathPattern {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = |what: &str| Err(format!("'{}' {what}", text.escape_debug()));
+        if is_regular_expression(text) {
+            let meant = meant(text).filter(|meant| meant.parse::<Self>().is_ok());
+            let help = match meant {
+                Some(meant) => format!("did you mean '{meant}'?"),
+                None => "patterns are such as '*.php', '=/x' or '/api/'".to_owned(),
+            };
+            return wrong(&format!("is not a pattern: there are no regular expressions; {help}"));
+        }
         let (is_exact, path) = match text.strip_prefix('=') {
             Some(path) => (true, path),
             None => (false, text),
@@ -99,6 +107,33 @@ impl fmt::Display for PathPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
+}
+
+/// Returns true if `text` is a regular expression, or an exact path, as nginx and others write them. An
+/// exact path may have the characters that are valid in paths.
+fn is_regular_expression(text: &str) -> bool {
+    let is_exact = text.starts_with("=/");
+    let valid_in_paths = text.contains(['$', '(', ')', '+']) && !is_exact;
+    valid_in_paths
+        || text.starts_with(['~', '^'])
+        || text.starts_with("= ")
+        || text.contains(['\\', '^', '|'])
+}
+
+/// Returns the pattern for a regular expression of a simple form.
+fn meant(text: &str) -> Option<String> {
+    if let Some(path) = text.strip_prefix("= ") {
+        return Some(format!("={}", path.trim()));
+    }
+    let expression = text.trim_start_matches(['^', '~', '*', ' ']);
+    if let Some(end) = expression.strip_prefix("\\.") {
+        let end =
+            end.strip_suffix('$').filter(|end| end.bytes().all(|b| b.is_ascii_alphanumeric()));
+        return end.map(|end| format!("*.{end}"));
+    }
+    let special = |c: char| !c.is_ascii_alphanumeric() && !"/-_%~".contains(c);
+    let literal = &expression[..expression.find(special).unwrap_or(expression.len())];
+    literal.starts_with('/').then(|| literal.to_owned())
 }
 
 /// Returns the parts of a pattern with wildcards.
@@ -280,9 +315,23 @@ mod tests {
             ("/a/../b", "'..'"),
             ("/a?b", "without query"),
             ("/a b", "percent-encode"),
+            (r"~ \.php$", "did you mean '*.php'?"),
+            (r"~* \.(png|jpg)$", "there are no regular expressions; patterns are such as"),
+            ("= /x", "did you mean '=/x'?"),
+            ("^/api/(.*)", "did you mean '/api/'?"),
+            ("^~ /static/", "did you mean '/static/'?"),
+            ("/a|/b", "did you mean '/a'?"),
+            ("/x.+", "no regular expressions"),
         ] {
             let error = text.parse::<PathPattern>().unwrap_err();
             assert!(error.contains(why), "{text}: {error}");
         }
+    }
+    #[test]
+    fn exact_paths_may_have_all_characters_of_paths() {
+        for text in ["=/wiki/Rust_(language)", "=/c++", "=/$x"] {
+            assert!(matches(text, &text[1..]), "{text}");
+        }
+        assert!("=/a|b".parse::<PathPattern>().is_err(), "no path has this");
     }
 }

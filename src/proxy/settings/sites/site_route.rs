@@ -237,6 +237,13 @@ impl FromStr for Redirect {
         if location.is_empty() || !location.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(wrong());
         }
+        let mut dollars = location.match_indices('$').map(|(at, _)| &location[at + 1..]);
+        if dollars.any(|behind| behind.starts_with(|c: char| c.is_ascii_digit())) {
+            return Err(format!(
+                "'{text}': there are no regular expressions whose parts '$1' could be; {{uri}} is path and \
+                 query"
+            ));
+        }
         Ok(Self { status, location: location.parse()? })
     }
 }

@@ -84,10 +84,38 @@ impl Template {
     }
 }
 
+/// Returns the names of all variables, as they are written.
+fn names() -> String {
+    Variable::ALL.map(|(name, _)| format!("{{{name}}}")).join(", ")
+}
+
+/// Returns a variable in the syntax of another program, if there is one: `$host`, `${host}`, `%[src]` or
+/// `%{HOST}`. A `$` behind a letter or digit, or before a digit, is text.
+fn foreign_variable(text: &str) -> Option<&str> {
+    let mut marks = text.match_indices(['$', '%']);
+    marks.find_map(|(at, mark)| {
+        let (before, behind) = (text[..at].chars().next_back(), &text[at + 1..]);
+        let in_word = mark == "$" && before.is_some_and(char::is_alphanumeric);
+        let length = match behind.chars().next()? {
+            '{' => behind.find('}')? + 1,
+            '[' if mark == "%" => behind.find(']')? + 1,
+            'a'..='z' | '_' if mark == "$" => {
+                let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+                behind.find(is_end).unwrap_or(behind.len())
+            }
+            _ => return None,
+        };
+        (!in_word).then(|| &text[at..=at + length])
+    })
+}
+
 impl FromStr for Template {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(foreign) = foreign_variable(text) {
+            return Err(format!("'{text}': '{foreign}': variables are written {}", names()));
+        }
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some(open) = rest.find('{') {
@@ -96,10 +124,8 @@ impl FromStr for Template {
             let close = close.ok_or_else(|| format!("'{text}': '{{' is not closed by '}}'"))?;
             let name = &behind[..close];
             let known = Variable::ALL.into_iter().find(|(known, _)| *known == name);
-            let (_, variable) = known.ok_or_else(|| {
-                let names = Variable::ALL.map(|(name, _)| format!("{{{name}}}"));
-                format!("'{{{name}}}' is none of {}", names.join(", "))
-            })?;
+            let (_, variable) =
+                known.ok_or_else(|| format!("'{{{name}}}' is none of {}", names()))?;
             parts.extend((!literal.is_empty()).then(|| Part::Literal(literal.into())));
             parts.push(Part::Variable(variable));
             rest = &behind[close + 1..];
@@ -130,6 +156,21 @@ mod tests {
         assert_eq!((filled.as_str(), read.is_literal()), ("https://w.test/x?y?", false));
         assert!("plain".parse::<Template>().unwrap().is_literal());
         let error = |text: &str| text.parse::<Template>().unwrap_err();
+        for (text, variable) in [
+            ("http://$host/", "'$host'"),
+            ("$request_uri", "'$request_uri'"),
+            ("x ${host}", "'${host}'"),
+            ("%[src]", "'%[src]'"),
+            ("%[req.hdr(Host)] x", "'%[req.hdr(Host)]'"),
+            ("https://%{HTTP_HOST}/", "'%{HTTP_HOST}'"),
+        ] {
+            let error = error(text);
+            assert!(error.contains(variable), "{error}");
+            assert!(error.contains("variables are written {client}, {host}"), "{error}");
+        }
+        for text in ["pa$word", "$5", "100%", "/a%20b", "$", "%[", "$X"] {
+            assert!(text.parse::<Template>().unwrap().is_literal(), "{text}");
+        }
         assert!(error("{uri").contains("not closed"));
         assert!(error("{url}").contains("'{url}' is none of {client}, {host}"));
     }
