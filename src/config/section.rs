@@ -43,7 +43,7 @@ pub(super) struct SectionView {
     pub(super) name: String,
     pub(super) keys: Vec<KeyValues>,
     /// Sections `[[site.route]]` inside.
-    pub(super) routes: Vec<SectionView>,
+    pub(super) routes: Vec<Self>,
 }
 
 /// Values of a key of a section.

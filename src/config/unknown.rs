@@ -41,11 +41,13 @@ pub(super) fn section(name: &str, place: Range<usize>) -> Wrong {
     let elsewhere = ELSEWHERE.iter().find(|(other, _)| name.eq_ignore_ascii_case(other));
     let known: Vec<String> = SECTIONS.iter().map(|name| header(name)).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let similar = || suggestion(&format!("[[{name}]]"), &known);
     let help = match elsewhere {
         Some((_, section)) => format!("did you mean {}?", header(section)),
-        None => suggestion(&format!("[[{name}]]"), &known)
-            .map(|text| text.replace('\'', ""))
-            .unwrap_or_else(|| format!("sections are {}", known.join(", "))),
+        None => match similar() {
+            Some(text) => text.replace('\'', ""),
+            None => format!("sections are {}", known.join(", ")),
+        },
     };
     (place, format!("there is no section [[{name}]]"), Some(help))
 }

@@ -68,6 +68,16 @@ class Operate(Case):
         said = self.operate("stats", "--control", f"{folder}/x", code=1)
         self.assertIn(str(socket), said.split("; there ")[1])
 
+    def test_orders_for_origins_are_logged(self):
+        origin, socket = self.start_origin(), self.folder() / "c.sock"
+        proxy = self.start_proxy("--to", origin.url, "--control", str(socket))
+        order = ["origin", "drain", origin.url.split("//")[1], "--control", str(socket)]
+        said = self.operate(*order, "--group", "--to")
+        self.assertEqual(said, f"--to: drain {origin.url}\nwarning: --to has no member left for new requests\n")
+        line = f"origin {origin.url} of --to: drained by the operator\n"
+        self.wait_until(lambda: line in proxy.said)
+        self.assertIn("there is no group 'x'; there are --to", self.operate(*order, "--group", "x", code=1))
+
     def test_only_control_socket_is_used(self):
         """Runs as a user other than root, with temporary files of its own."""
         folder = self.folder()

@@ -85,6 +85,7 @@ pub(super) fn origin_command() -> Command {
             .long("group")
             .value_name("NAME")
             .value_parser(one_word)
+            .allow_hyphen_values(true) // the group of --to has this name
             .help("Group in which the order holds [default: all that have the member]")
     };
     let order = |name: &'static str, about: &'static str| {
