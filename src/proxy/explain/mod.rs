@@ -156,8 +156,10 @@ impl Explainer {
             self.answer_here("answered by the proxy itself: a redirection to https");
             return Ok(());
         }
-        // Clients that may not use the listener are not asked to authenticate.
-        if service.admits(self.record.client.ip()) {
+        // Clients that may not use the listener or the route are not asked to authenticate.
+        if service.admits(self.record.client.ip())
+            && routing::may_use(&request, &self.record, &settings)
+        {
             self.check_user(&request, shared)?;
         }
         let route = match routing::route(

@@ -172,7 +172,7 @@ impl Fetch {
         Ok(self.try_another(Some(failure), cx))
     }
 
-    /// Returns the failure of the member that an error tells of. A member that gives up while its client
+    /// Returns the failure of the member that an error tells of. A member that closes while its client
     /// does not send on, and one whose response depends on what the client has sent, have not failed.
     pub(super) fn failure_of(&self, error: &ExchangeError, cx: &FetchCx<'_>) -> Option<Outcome> {
         let is_of_client =
