@@ -247,12 +247,12 @@ mod tests {
             (
                 all(&[app, site, &route("/img", "")]),
                 all(&[app, site, &route("/images", "")]),
-                &["site shop.test, route /img: path /img -> /images"],
+                &["site shop.test, route /img: path - /img; path + /images"],
             ),
             (
                 all(&[app, site, &route("/a", ""), &route("/b", "")]),
                 all(&[app, site, "cache = 'off'\n", &route("/b", "methods = 'GET'\n")]),
-                &["site shop.test: cache on -> off; route - path = \"/a\", answer = \"404\"; \
+                &["site shop.test: cache (none) -> off; route - path = \"/a\", answer = \"404\"; \
                       route - path = \"/b\", answer = \"404\"; \
                       route + path = \"/b\", methods = \"GET\", answer = \"404\""],
             ),
@@ -261,7 +261,7 @@ mod tests {
                 all(&[app, site, &route("/b", ""), &route("/a", "cache = 'off'\n")]),
                 &[
                     "site shop.test: route in another order",
-                    "site shop.test, route /a: cache on -> off",
+                    "site shop.test, route /a: cache (none) -> off",
                 ],
             ),
             (
