@@ -1,6 +1,6 @@
 //! All options, and the settings of a proxy made from them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -485,6 +485,7 @@ impl Options {
             return Err(placed(at, message.to_owned()));
         }
         self.check_common()?;
+        self.check_places()?;
         for (mode, addresses, clients) in self.modes() {
             let beyond = addresses.into_iter().find(|address| !address.ip().is_loopback());
             let (Mode::Forward, true, Some(address)) = (mode, clients.is_empty(), beyond) else {
@@ -496,6 +497,18 @@ impl Options {
             ));
         }
         self.check_members()
+    }
+
+    /// Rejects two listeners at one place.
+    fn check_places(&self) -> Result<(), String> {
+        let all = self.listeners();
+        let is_fixed = |place: &ListenPlace| place.address().is_none_or(|at| at.port() != 0);
+        let mut places = HashSet::new();
+        let mut fixed = all.iter().map(|listener| &listener.place).filter(|place| is_fixed(place));
+        match fixed.find(|place| !places.insert(place.to_string())) {
+            None => Ok(()),
+            Some(place) => Err(format!("two listeners have the address {place}")),
+        }
     }
 
     /// Rejects restrictions of listeners that are not there, while those of sections are open.

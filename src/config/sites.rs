@@ -190,6 +190,17 @@ mod tests {
             ("[[site]]\nredirect = '200 /'", "t.toml:5:12", "none of 301, 302, 303, 307, 308"),
             ("[[site]]\nredirect = '301 /{urj}'", "t.toml:5:12", "urj"),
             ("[[site]]\nhosts = ['h', 'a b']\nto = 'app'", "t.toml:5:15", "a b"),
+            (
+                "[[site]]\nto = 'app'\nallow-client = []",
+                "t.toml:6:16",
+                "an empty array sets nothing",
+            ),
+            (
+                "[[listener]]\nlisten = '127.0.0.1:1'\n[[listener]]\nlisten = '127.0.0.1:1'\n\
+                 [[site]]\nto = 'app'",
+                "",
+                "two listeners have the address 127.0.0.1:1",
+            ),
             ("[[site]]\nto = 'app'\ncache = '0s'", "t.toml:6:9", "neither on nor off"),
             ("[[site]]\nto = 'app'\nset-request = 'Host: x'", "t.toml:4:1", "Host"),
         ] {
