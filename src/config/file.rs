@@ -95,7 +95,7 @@ fn read_entries(options: &mut Options, name: &str, text: &str) -> Result<(), Wro
             }
             (key_name, _) => {
                 let option = unknown::option(key_name, key.span())?;
-                for value in values(value, option.many)? {
+                for value in values(value, option.many) {
                     set_option(options, option, value)?;
                     if option.name == "rule" {
                         let line = 1 + text[..value.span().start].matches('\n').count();
@@ -129,7 +129,13 @@ fn set_key<T>(
     let Some(key) = keys.iter().find(|key| key.name == name.get_ref().as_ref()) else {
         return Ok(false);
     };
-    for value in values(value, key.many)? {
+    let values = values(value, key.many);
+    if values.is_empty() {
+        // 'allow-client = []' can be read as 'no client' and as 'all clients'.
+        let help = "leave the key out to have its default".to_owned();
+        return Err((value.span(), "an empty array sets nothing".to_owned(), Some(help)));
+    }
+    for value in values {
         let wrong = |message| (value.span(), message, None);
         let text = scalar(value.get_ref());
         let text = text.ok_or_else(|| wrong(format!("expected {}", key.value)))?;
@@ -196,7 +202,7 @@ fn protect(table: &DeTable<'_>, place: Range<usize>) -> Result<Protect, Wrong> {
             let known = ["path"].into_iter().chain(Protect::NAMES.iter().copied());
             return Err(unknown::key(key, "protect", known));
         }
-        for value in values(value, name == "users")? {
+        for value in values(value, name == "users") {
             let wrong = |message| (value.span(), message, None);
             let text = scalar(value.get_ref()).ok_or_else(|| wrong("expected text".into()))?;
             protect.set(name, &text).map_err(wrong)?;

@@ -26,20 +26,13 @@ pub(super) fn tables<'a, 'b>(
 }
 
 /// Returns the values of an array if the key accepts `many`, otherwise the value itself.
-///
-/// # Errors
-/// An empty array, which may be read as 'nobody' or as 'no restriction'.
 pub(super) fn values<'a, 'b>(
     value: &'a Spanned<DeValue<'b>>,
     many: bool,
-) -> Result<Vec<&'a Spanned<DeValue<'b>>>, Wrong> {
+) -> Vec<&'a Spanned<DeValue<'b>>> {
     match value.get_ref() {
-        DeValue::Array(values) if many && values.is_empty() => {
-            let help = "leave the key out to have its default".to_owned();
-            Err((value.span(), "an empty array sets nothing".to_owned(), Some(help)))
-        }
-        DeValue::Array(values) if many => Ok(values.iter().collect()),
-        _ => Ok(vec![value]),
+        DeValue::Array(values) if many => values.iter().collect(),
+        _ => vec![value],
     }
 }
 
