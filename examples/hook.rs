@@ -19,8 +19,9 @@ use std::rc::Rc;
 use tidegate::auth::{PathMatch, PathPrefix, match_path};
 use tidegate::http::Status;
 use tidegate::proxy::{
-    Action, Command, Environment, Finished, Hook, HookError, Mail, NoLog, Outcome, ReclaimAtOnce,
-    Refusal, RequestEdit, Response, Service, Settings, Sites, ThreadedVerifier, Worker,
+    Action, Command, Environment, Finished, Hook, HookError, Mail, NoLog, Outcome, ReadAtOnce,
+    ReclaimAtOnce, Refusal, RequestEdit, Response, Service, Settings, Sites, ThreadedVerifier,
+    Worker,
 };
 use tidegate::reactor::{App, Event, Reactor};
 
@@ -114,6 +115,7 @@ fn main() -> io::Result<()> {
     let environment = Environment {
         resolver: None,
         verifier: Box::new(ThreadedVerifier::new(1, reactor.mailbox())),
+        files: Box::new(ReadAtOnce),
         reclaimer: Box::new(ReclaimAtOnce),
         addresses: Some(Vec::new()), // the origin is the only destination
         log: Box::new(NoLog),

@@ -22,6 +22,8 @@ pub mod cli;
 pub mod config;
 pub mod dns;
 #[cfg(feature = "proxy")]
+pub mod files;
+#[cfg(feature = "proxy")]
 pub mod http;
 #[cfg(feature = "proxy")]
 pub mod proxy;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use tidegate::auth::VerifyJob;
 use tidegate::http::{ClientCodec, ClientEvent, HeadLimits, Method};
 use tidegate::proxy::{
-    Environment, Mail, NameResolver, NoLog, PasswordVerifier, ReclaimAtOnce, Settings, Worker,
+    Environment, Mail, NameResolver, NoLog, PasswordVerifier, ReadAtOnce, ReclaimAtOnce, Settings,
+    Worker,
 };
 use tidegate::reactor::sim::{Faults, Network};
 use tidegate::reactor::{App, Arena, Driven, Event, Listener, Reactor, SocketId, Token};
@@ -78,6 +79,7 @@ impl Stage {
         let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
             verifier: Box::new(Nobody),
+            files: Box::new(ReadAtOnce),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![host(PROXY)]),
             log: Box::new(NoLog),

@@ -96,6 +96,23 @@ impl<'a> Validators<'a> {
         since.is_some_and(|since| modified.is_some_and(|modified| modified <= since))
     }
 
+    /// Returns true if `If-Match` or, without it, `If-Unmodified-Since` of a request is false for the
+    /// representation (§13.2.2, steps 1 and 2): for the origin of the representation.
+    #[must_use]
+    pub fn precondition_fails(&self, request: &Fields) -> bool {
+        if request.has(Name::IfMatch) {
+            let is_named = |list: &[u8]| {
+                list.trim_ascii() == b"*"
+                    || Elements::of(list)
+                        .filter_map(EntityTag::parse)
+                        .any(|named| self.tag.is_some_and(|tag| tag.matches_strongly(named)))
+            };
+            return !request.all(Name::IfMatch).any(is_named);
+        }
+        let since = request.only(Name::IfUnmodifiedSince).and_then(date::parse);
+        since.zip(self.modified).is_some_and(|(since, modified)| modified > since)
+    }
+
     fn is_named_in(&self, list: &[u8]) -> bool {
         list.trim_ascii() == b"*"
             || Elements::of(list)

@@ -33,6 +33,7 @@ mod scheme;
 mod status;
 mod target;
 mod version;
+pub(crate) mod weight;
 
 pub use body_length::BodyLength;
 pub use cookie::cookie;

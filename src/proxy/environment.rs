@@ -1,12 +1,14 @@
 //! Services that the embedder provides to a proxy.
 
 use std::any::Any;
+use std::io;
 use std::net::IpAddr;
 
 use crate::auth::VerifyJob;
 use crate::proxy::observe::access_log::LogSink;
 use crate::reactor::{Mailbox, SystemResolver, ThreadPool};
 
+use super::files::{FileDone, FileReader, FileWork};
 use super::mail::Mail;
 
 /// Resolves names without blocking. Answers arrive as [`Mail::Resolved`].
@@ -75,6 +77,24 @@ impl PasswordVerifier for ThreadedVerifier {
     }
 }
 
+/// Reads files on threads.
+#[derive(Debug)]
+pub struct ThreadedFileReader(ThreadPool<Mail>);
+
+impl ThreadedFileReader {
+    /// Creates a reader with at most `threads` jobs at a time, answering through `mailbox`.
+    #[must_use]
+    pub fn new(threads: usize, mailbox: Mailbox<Mail>) -> Self {
+        Self(ThreadPool::new(threads, mailbox))
+    }
+}
+
+impl FileReader for ThreadedFileReader {
+    fn run(&mut self, work: FileWork) -> io::Result<Option<FileDone>> {
+        self.0.run(move || Mail::File(Box::new(work()))).map(|()| None)
+    }
+}
+
 /// Frees large objects off the loop, since that takes long.
 pub trait Reclaimer: std::fmt::Debug {
     /// Drops `garbage` elsewhere.
@@ -105,6 +125,8 @@ pub struct Environment {
     pub resolver: Option<Box<dyn NameResolver>>,
     /// Verifies passwords.
     pub verifier: Box<dyn PasswordVerifier>,
+    /// Opens and reads files of folders.
+    pub files: Box<dyn FileReader>,
     /// Frees the settings that a reload has replaced.
     pub reclaimer: Box<dyn Reclaimer>,
     /// The addresses of this machine, which are denied as destinations. Changes arrive as

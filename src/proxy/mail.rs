@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::auth::VerifyResult;
+use crate::proxy::files::FileDone;
 use crate::proxy::settings::Settings;
 
 /// A message of another thread or the embedder to a proxy.
@@ -15,6 +16,8 @@ pub enum Mail {
     Resolved(String, io::Result<Vec<IpAddr>>),
     /// The result of verifying a password.
     Verified(VerifyResult),
+    /// The result of opening or reading a file.
+    File(Box<FileDone>),
     /// All addresses of this machine, after a change.
     Addresses(Vec<IpAddr>),
     /// A command.

@@ -11,6 +11,7 @@ mod environment;
 pub(super) mod error;
 mod explain;
 mod fetch;
+mod files;
 mod hook;
 mod identity;
 mod mail;
@@ -35,11 +36,12 @@ pub use admin::purge_target::PurgeTarget;
 pub use admin::reload::ReloadRequest;
 pub use certify::{AcmeStore, Certifier, Saved, StoredAccount};
 pub use environment::{
-    Environment, NameResolver, PasswordVerifier, ReclaimAtOnce, Reclaimer, ThreadedResolver,
-    ThreadedVerifier,
+    Environment, NameResolver, PasswordVerifier, ReclaimAtOnce, Reclaimer, ThreadedFileReader,
+    ThreadedResolver, ThreadedVerifier,
 };
 pub use explain::Explanation;
 pub use explain::query::ExplainQuery;
+pub use files::{FileDone, FileReader, FileWork, ReadAtOnce};
 pub use hook::{Action, FieldRule, Finished, Hook, HookError, Refusal, RequestEdit, Response};
 pub use mail::{Command, Mail};
 pub use observe::access_log::{LogSink, NoLog};
@@ -55,6 +57,7 @@ pub use settings::limits::Limits;
 pub use settings::origin::{OriginPlace, OriginUrl};
 pub use settings::service::Service;
 pub use settings::sites::field_edit::{FieldEdits, FieldLine, FieldName};
+pub use settings::sites::folder::{Folder, FolderRules, FollowedLinks};
 pub use settings::sites::host_pattern::HostPattern;
 pub use settings::sites::host_policy::HostPolicy;
 pub use settings::sites::path_pattern::PathPattern;

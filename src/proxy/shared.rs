@@ -9,6 +9,7 @@ use crate::auth::VerifyId;
 use crate::cache::{Cache, CacheLimits, KeyBuilder, Presented};
 use crate::http::{HeadLimits, RequestHead};
 use crate::proxy::auth::{Authentication, Secrets};
+use crate::proxy::files::FileJobs;
 use crate::proxy::observe::access_log::AccessLog;
 use crate::proxy::observe::counters::Counters;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
@@ -74,6 +75,8 @@ pub(crate) struct Shared {
     pub(super) authentications: BTreeMap<AuthScope, Authentication>,
     secrets: Secrets,
     pub(super) verifier: Box<dyn PasswordVerifier>,
+    /// Jobs that open and read files.
+    pub(super) files: FileJobs,
     reclaimer: Box<dyn Reclaimer>,
     /// Replaced rules that exchanges may still hold.
     retired: VecDeque<Arc<RuleSet>>,
@@ -122,6 +125,7 @@ impl Shared {
             authentications: authentications(&settings, &mut secrets),
             secrets,
             verifier: surroundings.verifier,
+            files: FileJobs::new(surroundings.files),
             reclaimer: surroundings.reclaimer,
             retired: VecDeque::new(),
             log: AccessLog::new(surroundings.log),

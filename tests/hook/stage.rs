@@ -125,6 +125,7 @@ impl Stage {
         let environment = Environment {
             resolver: None,
             verifier: Box::new(Verifying(proxy.mailbox())),
+            files: Box::new(tidegate::proxy::ReadAtOnce),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(Vec::new()),
             log: Box::new(Lines(lines)),

@@ -289,6 +289,7 @@ fn worker(rng: &mut Rng) -> Worker {
     let surroundings = Environment {
         resolver: Some(Box::new(Unused)),
         verifier: Box::new(Unused),
+        files: Box::new(tidegate::proxy::ReadAtOnce),
         reclaimer: Box::new(ReclaimAtOnce),
         addresses: Some(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(NoLog),

@@ -11,6 +11,7 @@ const ROOMS: &[&str] = &[
     "observe",
     "hook",
     "settings",
+    "files",
     "mail",
     "environment",
     "auth",

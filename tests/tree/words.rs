@@ -48,7 +48,7 @@ const PHRASES: &[(&str, &[&str])] = &[
 /// Folders of the root, and of `src`, with which the path of a file or folder begins.
 const FOLDERS: &[&str] = &[
     ".ci", "benches", "docs", "examples", "fuzz", "src", "tests", // of the root
-    "access", "acme", "auth", "balance", "cache", "cli", "config", "dns", "http", "proxy",
+    "access", "acme", "auth", "balance", "cache", "cli", "config", "dns", "files", "http", "proxy",
     "reactor", "throttle", "x509",
 ];
 

@@ -5,6 +5,7 @@ pub(super) mod egress;
 pub(super) mod explain;
 pub(super) mod options;
 mod run;
+mod serve;
 pub(super) mod users;
 
 use std::path::PathBuf;
@@ -106,6 +107,7 @@ pub(super) fn parse() -> Invocation {
             let given = egress_given(&command, matches);
             run_invocation(command, matches, given)
         }
+        Some(("serve", matches)) => run_invocation(command, matches, serve::given(matches)),
         Some((_, matches)) => run_invocation(command, matches, Vec::new()),
         None => run_invocation(command, &matches, Vec::new()),
     }
@@ -164,7 +166,12 @@ fn run_args_of(
 ) -> RunArgs {
     // A guard has translated the rules already, in their order among its own.
     let rules_taken = given.iter().any(|(option, _)| option.name == "rule-default");
-    let is_taken = |name: &str| rules_taken && name == "rule" || left_out.contains(&name);
+    let folder_taken = given.iter().any(|(option, _)| option.name == "folder");
+    let is_taken = |name: &str| {
+        rules_taken && name == "rule"
+            || folder_taken && name == "folder"
+            || left_out.contains(&name)
+    };
     for option in OPTIONS.iter().filter(|option| !is_taken(option.name)) {
         for text in matches.get_many::<String>(option.name).into_iter().flatten() {
             if let Err(message) = (option.set)(&mut Options::default(), text) {
@@ -191,6 +198,11 @@ fn command() -> Command {
             Command::new("run")
                 .about("Run the proxy (the default)")
                 .args(run_args())
+                .arg(print_config()),
+        )
+        .subcommand(
+            serve::command()
+                .args(run_args().into_iter().filter(|arg| arg.get_id() != "folder"))
                 .arg(print_config()),
         )
         .subcommand(egress::command().args(run_args()).arg(print_config()))

@@ -29,6 +29,7 @@ pub(super) fn banner(
         lines.extend(listening.iter().map(|listening| listener(listening, settings)));
     }
     lines.extend(origins(&options.reverse));
+    lines.extend(settings.folders().map(|path| format!("  folder   {}", path.display())));
     let tls = settings.server_tls.iter();
     let certificates = tls.flat_map(|tls| tls.certificates().list());
     lines.extend(certificates.map(|certificate| format!("  tls      {certificate}")));

@@ -26,6 +26,8 @@ pub(super) struct Needs {
     pub(super) read: Vec<PathBuf>,
     /// Files and folders with authorities of the system.
     pub(super) authorities: Vec<PathBuf>,
+    /// Folders whose files are served.
+    pub(super) folders: Vec<PathBuf>,
     /// True if the C library resolves names.
     pub(super) library: bool,
     /// The file of the access log, which is reopened.
@@ -90,6 +92,12 @@ fn grants(needs: &Needs) -> Vec<Grant> {
     let reads = needs.read.iter().map(|file| grant(file, AccessFs::ReadFile.into()));
     grants.extend(reads);
     grants.extend(needs.authorities.iter().map(|path| authorities(path)));
+    grants.extend(
+        needs.folders.iter().map(|path| Grant {
+            path: path.clone(),
+            rights: AccessFs::ReadFile | AccessFs::ReadDir,
+        }),
+    );
     if needs.library {
         let library = OF_LIBRARY.iter().map(|path| Grant {
             path: path.into(),

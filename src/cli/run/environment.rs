@@ -5,10 +5,15 @@ use std::io::{self, Read};
 use std::net::IpAddr;
 
 use crate::config::{Options, ResolverKind};
-use crate::proxy::{Environment, LogSink, Mail, Settings, ThreadedResolver, ThreadedVerifier};
+use crate::proxy::{
+    Environment, LogSink, Mail, Settings, ThreadedFileReader, ThreadedResolver, ThreadedVerifier,
+};
 use crate::reactor::{Reactor, interface_addresses};
 
 use super::allocator::Reclaiming;
+
+/// Most threads that open and read files which the system does not have in memory.
+const FILE_THREADS: usize = 8;
 
 /// Secret random numbers of the process, different in each.
 #[derive(Clone, Debug)]
@@ -44,6 +49,7 @@ pub(crate) fn surroundings(
             ResolverKind::System => Some(Box::new(threaded())),
         },
         verifier: Box::new(ThreadedVerifier::new(limits.password_threads, reactor.mailbox())),
+        files: Box::new(ThreadedFileReader::new(FILE_THREADS, reactor.mailbox())),
         reclaimer: Box::new(Reclaiming::new(reactor.mailbox())),
         addresses,
         log,

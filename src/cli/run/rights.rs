@@ -62,6 +62,7 @@ impl Rights {
             let needs = Needs {
                 read: reads,
                 authorities: places_of_authorities(),
+                folders: settings.folders().map(Path::to_owned).collect(),
                 library: options.resolver == ResolverKind::System,
                 log: files::access_log(options).map(PathBuf::from),
                 state: options.acme.folder.iter().cloned().chain(files::of_bans(options)).collect(),

@@ -1,6 +1,7 @@
 //! Options of a reverse proxy: groups of origins, sites and their routes.
 
 pub(super) mod answer;
+mod folder;
 mod groups;
 pub(super) mod origin;
 pub(super) mod route;
@@ -27,6 +28,8 @@ pub struct ReverseOptions {
     pub to: Vec<MemberOption>,
     /// Settings of that group, without a name and members.
     pub group: OriginSection,
+    /// Folder that serves all hosts (`--folder`), with the keys about it.
+    pub folder: RouteSection,
     /// Routes beside that group (`--route`).
     pub routes: Vec<RouteOption>,
     /// Groups of origins with a name (`[[origin]]`).
@@ -69,7 +72,12 @@ impl ReverseOptions {
     /// Returns true if the options are those of a reverse proxy.
     #[must_use]
     pub fn is_given(&self) -> bool {
-        !self.to.is_empty() || !self.routes.is_empty() || !self.sites.is_empty()
+        self.has_default_site() || !self.sites.is_empty()
+    }
+
+    /// Returns true if options of the process are those of a site for all hosts.
+    fn has_default_site(&self) -> bool {
+        !self.to.is_empty() || !self.routes.is_empty() || self.folder.has_action()
     }
 
     /// Returns the names of the groups that have one.
@@ -139,7 +147,7 @@ impl ReverseOptions {
 
     /// Returns the number of the first site of the file: that of the command line is before it.
     fn first_of_file(&self) -> usize {
-        usize::from(!self.to.is_empty() || !self.routes.is_empty())
+        usize::from(self.has_default_site())
     }
 
     /// Returns the place in a file of the group of this name; for the group of a URL, that of the first
@@ -189,6 +197,11 @@ impl ReverseOptions {
             let group = group.settings()?;
             let everything = PathPattern::everything();
             routes.push(SiteRoute::to(everything, Arc::new(group)));
+        }
+        if self.folder.has_action() {
+            routes.extend(self.folder.routes(groups, &Arc::default())?);
+        } else if self.folder != RouteSection::default() {
+            return Err("listing, fallback and precompressed work with --folder only".into());
         }
         for RouteOption { path, to } in &self.routes {
             let section = RouteSection::to(path.clone(), to);

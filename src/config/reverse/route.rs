@@ -20,6 +20,7 @@ use crate::proxy::{
 use crate::units::Unit;
 
 use super::answer;
+use super::folder::{FolderSection, check_name};
 use super::groups::Groups;
 
 /// A route in the file.
@@ -32,6 +33,7 @@ pub struct RouteSection {
     pub(crate) to: Option<String>,
     redirect: Option<Redirect>,
     answer: Option<String>,
+    pub(super) folder: FolderSection,
     /// Path that replaces the prefix.
     prefix: Option<String>,
     host: Option<HostPolicy>,
@@ -124,7 +126,8 @@ impl RouteSection {
 
     /// Returns true if the section says how requests are answered.
     pub(super) const fn has_action(&self) -> bool {
-        self.to.is_some() || self.redirect.is_some() || self.answer.is_some()
+        let is_folder = self.folder.path.is_some();
+        self.to.is_some() || self.redirect.is_some() || self.answer.is_some() || is_folder
     }
 
     /// Returns true if the section is for all requests.
@@ -206,16 +209,17 @@ impl RouteSection {
     }
 
     fn action(&self, path: PathPattern, groups: &Groups) -> Result<SiteRoute, String> {
-        let action = match (&self.to, &self.redirect, &self.answer) {
-            (Some(to), None, None) => return self.forward(path, group_of(to, groups)?),
-            (None, Some(redirect), None) => {
+        let action = match (&self.to, &self.redirect, &self.answer, &self.folder.path) {
+            (Some(to), None, None, None) => return self.forward(path, group_of(to, groups)?),
+            (None, Some(redirect), None, None) => {
                 if redirect.location.has_rest() && path.prefix().is_none() {
                     return Err("{rest} needs a prefix, not '=' or '*'".to_owned());
                 }
                 RouteAction::Redirect(redirect.clone())
             }
-            (None, None, Some(text)) => RouteAction::Answer(Arc::new(answer::read(text)?)),
-            _ => return Err("give one of to, redirect and answer".to_owned()),
+            (None, None, None, Some(path)) => RouteAction::Folder(self.folder.open(path)?),
+            (None, None, Some(text), None) => RouteAction::Answer(Arc::new(answer::read(text)?)),
+            _ => return Err("give one of to, redirect, answer and folder".to_owned()),
         };
         if self.host.is_some() || self.prefix.is_some() {
             return Err("host and prefix work with to only".to_owned());
@@ -361,6 +365,69 @@ pub const ROUTE: &[Key<RouteSection>] = &[
         "Response in place of an origin, such as '503 @/etc/tidegate/maintenance.html'",
         |o, text| answer::check(text).map(|()| o.answer = Some(text.to_owned())),
         |o| texts(o.answer.as_slice()),
+    ),
+    one(
+        "folder",
+        "DIR",
+        "Folder whose files are served, by the path behind the prefix of the route",
+        |o, text| match text {
+            "" => Err("expected a folder".to_owned()),
+            path => {
+                o.folder.path = Some(path.into());
+                Ok(())
+            }
+        },
+        |o| o.folder.path.iter().map(|path| path.display().to_string()).collect(),
+    ),
+    many(
+        "index",
+        "NAME",
+        "Files that stand for their folder, the first that exists [default: index.html]",
+        |o, text| check_name(text).map(|()| o.folder.indexes.push(text.to_owned())),
+        |o| o.folder.indexes.clone(),
+    ),
+    one(
+        "listing",
+        "on|off",
+        "List the files of folders without such a file [default: off]",
+        |o, text| switch(text).map(|on| o.folder.lists = Some(on)),
+        |o| o.folder.lists.map(on_or_off).unwrap_or_default(),
+    ),
+    one(
+        "hidden-files",
+        "on|off",
+        "Serve files whose names begin with a dot, beside those in /.well-known [default: off]",
+        |o, text| switch(text).map(|on| o.folder.shows_hidden = Some(on)),
+        |o| o.folder.shows_hidden.map(on_or_off).unwrap_or_default(),
+    ),
+    one(
+        "symlinks",
+        "off|beneath|anywhere",
+        "Symbolic links to follow: none, those that stay beneath the folder, or all [default: beneath]",
+        |o, text| text.parse().map(|links| o.folder.links = Some(links)),
+        |o| o.folder.links.iter().map(|links| links.name().to_owned()).collect(),
+    ),
+    one(
+        "precompressed",
+        "on|off",
+        "Serve FILE.br, FILE.zst or FILE.gz in place of FILE to clients that accept the coding [default: off]",
+        |o, text| switch(text).map(|on| o.folder.precompressed = Some(on)),
+        |o| o.folder.precompressed.map(on_or_off).unwrap_or_default(),
+    ),
+    one(
+        "fallback",
+        "FILE",
+        "File of the folder for paths that name none, with status 200, such as index.html for an application \
+         in the browser [default: 404]",
+        |o, text| check_name(text).map(|()| o.folder.fallback = Some(text.to_owned())),
+        |o| texts(o.folder.fallback.as_slice()),
+    ),
+    one(
+        "not-found",
+        "FILE",
+        "File of the folder for paths that name none, with status 404 [default: a line of text]",
+        |o, text| check_name(text).map(|()| o.folder.not_found = Some(text.to_owned())),
+        |o| texts(o.folder.not_found.as_slice()),
     ),
     one(
         "prefix",

@@ -2,7 +2,10 @@
 
 use crate::config::reverse::origin::{health, policy, policy_name, set_health};
 
-use super::spec::{OptionSpec, many, one};
+use crate::config::options::Options;
+use crate::config::reverse::route::ROUTE;
+
+use super::spec::{OptionSpec, flag, many, one};
 use super::value::{push, texts};
 
 pub(super) const LISTEN: &[OptionSpec] = &[
@@ -35,6 +38,34 @@ pub(super) const LISTEN: &[OptionSpec] = &[
         |o| texts(&o.reverse.routes),
     )),
     one(
+        "folder",
+        "DIR",
+        "Serve the files of a folder: a site for all hosts, as of --to [default: none]",
+        |o, text| set(o, "folder", text),
+        |o| get(o, "folder"),
+    ),
+    flag(
+        "listing",
+        "List the files of folders of --folder that have no index.html [default: off]",
+        |o, text| set(o, "listing", text),
+        |o| get(o, "listing"),
+    ),
+    one(
+        "fallback",
+        "FILE",
+        "File of --folder for paths that name none, such as index.html for an application in the \
+         browser [default: 404]",
+        |o, text| set(o, "fallback", text),
+        |o| get(o, "fallback"),
+    ),
+    flag(
+        "precompressed",
+        "Serve FILE.br, FILE.zst or FILE.gz of --folder in place of FILE to clients that accept the \
+         coding [default: off]",
+        |o, text| set(o, "precompressed", text),
+        |o| get(o, "precompressed"),
+    ),
+    one(
         "balance",
         "POLICY",
         "Choice of an origin among several --to: round-robin, least-requests, two-choices or hash \
@@ -51,3 +82,14 @@ pub(super) const LISTEN: &[OptionSpec] = &[
         |o| health(&o.reverse.group),
     ),
 ];
+
+/// Sets a key of a route for the folder of the process.
+fn set(options: &mut Options, name: &str, text: &str) -> Result<(), String> {
+    let key = ROUTE.iter().find(|key| key.name == name);
+    key.map_or(Ok(()), |key| (key.set)(&mut options.reverse.folder, text))
+}
+
+fn get(options: &Options, name: &str) -> Vec<String> {
+    let key = ROUTE.iter().find(|key| key.name == name);
+    key.map_or(Vec::new(), |key| (key.get)(&options.reverse.folder))
+}

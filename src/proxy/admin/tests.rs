@@ -86,6 +86,7 @@ impl Bench {
         let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
             verifier: Box::new(Nobody),
+            files: Box::new(crate::proxy::ReadAtOnce),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![here]),
             log: Box::new(NoLog),

@@ -13,10 +13,11 @@ use crate::proxy::transfer::send_buffer::TransferCoding;
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
+use super::file;
 use super::http1;
 use super::respond;
-use super::source::{Reading, Source};
-use super::state::{Delivery, Next, State, Transmission};
+use super::source::{FileSource, Reading, Source};
+use super::state::{Delivery, FileResponse, Next, State, Transmission};
 use super::upload::Upload;
 
 /// Content up to this many bytes is copied behind its head: a copy costs less than another slice, and
@@ -38,6 +39,7 @@ pub(super) fn deliver(
         Delivery::Stored { object, route } => {
             deliver_stored(object, &route, exchange, connection, cx)
         }
+        Delivery::File(response) => deliver_file(*response, exchange, connection, cx),
         Delivery::Pending { reading, meta, form } => {
             // The client can still be told of a failure, since nothing was sent yet.
             if let BodyState::Failed(error) = cx.shared.responses[reading.response].body.state() {
@@ -159,6 +161,44 @@ fn deliver_stored(
         return Next::Go(State::Finish);
     }
     let source = Source::Stored { object, at, end, parts };
+    Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
+}
+
+/// Delivers a file: whole, in parts, or as a 304.
+fn deliver_file(
+    response: FileResponse,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &mut ClientCx<'_>,
+) -> Next {
+    let form = file::form_of(&response, exchange, cx);
+    let FileResponse { file, head, status } = response;
+    let length = file.version.length;
+    exchange.record.status = Some(form.status(status));
+    exchange.cache_status.detail = Some("file");
+    let content_type = head.get(Name::ContentType).unwrap_or_default();
+    exchange.record.tell_type(cx.shared.settings.log, form.content_type().unwrap_or(content_type));
+    let (at, end) = match &form {
+        _ if exchange.request.method() == Method::Head => (0, 0),
+        Representation::Whole => (0, length),
+        &Representation::Part(first, end) => (first, end),
+        Representation::NotModified | Representation::Unsatisfiable | Representation::Parts(_) => {
+            (0, 0)
+        }
+    };
+    let out = connection.output.bytes();
+    form.write_head(out, &exchange.edited(&head), length);
+    let coding = TransferCoding::Identity;
+    end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
+    let mut source = FileSource::new(file, at, end);
+    match form {
+        Representation::Parts(parts) if exchange.request.method() != Method::Head => {
+            source.parts = Some(parts);
+        }
+        _ if at == end => return Next::Go(State::Finish),
+        _ => {}
+    }
+    let source = Source::File(Box::new(source));
     Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
 }
 

@@ -19,6 +19,7 @@ use super::connection::Connection;
 use super::context::ClientCx;
 use super::deliver::deliver;
 use super::exchange::Exchange;
+use super::file::open;
 use super::finish::finish;
 use super::greet::{greet, greet_timed_out};
 use super::introduce::introduce;
@@ -171,6 +172,7 @@ impl Exchange {
             State::Resolve(state) => resolve(state, self, connection, cx),
             State::Connect(state) => connect(state, self, connection, cx),
             State::Lookup(state) => lookup(state, self, connection, cx),
+            State::Open(state) => open(state, self, connection, cx),
             State::Wait(state) => wait(state, self, connection, cx),
             State::Deliver(state) => deliver(state, self, connection, cx),
             State::Transmit(state) => transmit(state, self, connection, cx),

@@ -31,6 +31,7 @@ mod deliver;
 mod drive;
 mod exchange;
 mod fetch_plan;
+mod file;
 mod finish;
 mod greet;
 mod hook;

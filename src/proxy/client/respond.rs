@@ -66,6 +66,9 @@ pub(super) fn error(
                 head.field(side.challenge(), value.as_bytes());
             });
         }
+        ExchangeError::File(_) if status == Status::METHOD_NOT_ALLOWED => {
+            head.field("Allow", b"GET, HEAD");
+        }
         _ if status == Status::METHOD_NOT_ALLOWED => {
             head.field("Allow", REVERSE_METHODS);
         }
@@ -104,6 +107,13 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str, context: ResponseContext<'_>) 
     let mut head = begin(out, Status::OK, context);
     head.field("Cache-Control", b"no-store");
     (Status::OK, end(head, TEXT, text.as_bytes(), context))
+}
+
+/// Writes a page of HTML, which is not to be stored without asking again.
+pub(super) fn page(out: &mut Vec<u8>, page: &[u8], context: ResponseContext<'_>) -> (Status, u64) {
+    let mut head = begin(out, Status::OK, context);
+    head.field("Cache-Control", b"no-cache").field("X-Content-Type-Options", b"nosniff");
+    (Status::OK, end(head, b"text/html; charset=utf-8", page, context))
 }
 
 /// Writes the answer to a challenge of a CA (RFC 8555 §8.3).

@@ -18,7 +18,7 @@ use super::context::ClientCx;
 use super::exchange::Exchange;
 use super::hook::ask_hook;
 use super::respond;
-use super::state::{Connecting, Lookup, Next, State};
+use super::state::{Connecting, Lookup, Next, Opening, State};
 
 /// Refuses the request, responds to it, opens a tunnel for it, or has the cache asked.
 pub(super) fn route(
@@ -62,6 +62,7 @@ pub(super) fn route(
             exchange.record.tell_type(cx.shared.settings.log, answer.media_type.as_bytes());
             next
         }
+        Ok(Routed::Folder(wanted, _)) => Next::Go(State::Open(Opening { wanted, job: None })),
         Ok(Routed::Here) => {
             let forward = !settings.service(connection.listener.service()).is_reverse();
             exchange.respond(connection, cx, |out, request, context| {

@@ -4,12 +4,16 @@ use std::sync::Arc;
 
 use crate::cache::Object;
 use crate::http::Multipart;
+use crate::proxy::files::{JobId, OpenFile};
 use crate::proxy::mail::Mail;
 use crate::proxy::shared::Shared;
 use crate::proxy::transfer::pending_response::PendingResponse;
 use crate::proxy::transfer::readers::ReaderKey;
 use crate::proxy::transfer::send_buffer::ContentSource;
 use crate::reactor::{Id, Reactor};
+
+/// Most bytes of a file that are read at a time.
+const PIECE: usize = 128 * 1024;
 
 /// A client's place among the readers of a pending response.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +36,61 @@ pub(super) enum Source {
     Stored { object: Arc<Object>, at: u64, end: u64, parts: Option<Box<Multipart>> },
     /// A pending response from the reader's offset on: all of it, or the `left` bytes.
     Pending { reading: Reading, left: Option<u64> },
+    /// A file.
+    File(Box<FileSource>),
+}
+
+/// A file while it is sent.
+#[derive(Debug)]
+pub(super) struct FileSource {
+    pub(super) file: Arc<OpenFile>,
+    /// Offset of the next byte to send.
+    pub(super) at: u64,
+    pub(super) end: u64,
+    /// Parts that follow.
+    pub(super) parts: Option<Box<Multipart>>,
+    pub(super) buffer: Vec<u8>,
+    /// Bytes of the buffer that were read, and those of them that were sent.
+    pub(super) filled: usize,
+    pub(super) taken: usize,
+    /// Job of a thread that reads.
+    pub(super) job: Option<JobId>,
+}
+
+impl FileSource {
+    pub(super) const fn new(file: Arc<OpenFile>, at: u64, end: u64) -> Self {
+        Self { file, at, end, parts: None, buffer: Vec::new(), filled: 0, taken: 0, job: None }
+    }
+
+    /// Gives the buffer the length of the next piece, and forgets the last one.
+    pub(super) fn make_room(&mut self) {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        self.buffer.resize(left.min(PIECE), 0);
+        (self.filled, self.taken) = (0, 0);
+    }
+
+    /// Returns true if bytes have to be read before more can be sent.
+    pub(super) const fn is_dry(&self) -> bool {
+        self.taken == self.filled && self.at < self.end
+    }
+
+    /// Returns true if the bytes that were read are the last ones.
+    pub(super) fn is_last(&self) -> bool {
+        let left = self.end - self.at;
+        left == self.waiting().len() as u64
+            && self.parts.as_ref().is_none_or(|parts| parts.is_over())
+    }
+
+    /// Counts bytes as sent.
+    pub(super) fn advance(&mut self, sent: u64) {
+        self.at += sent;
+        self.taken += usize::try_from(sent).unwrap_or(usize::MAX);
+    }
+
+    /// Returns the bytes that were read and not sent.
+    pub(super) fn waiting(&self) -> &[u8] {
+        &self.buffer[self.taken..self.filled]
+    }
 }
 
 impl Source {
@@ -39,6 +98,7 @@ impl Source {
     pub(super) fn content<'a>(&'a self, shared: &'a Shared) -> ContentSource<'a> {
         match self {
             Self::Stored { object, at, .. } => ContentSource::Object(object, *at),
+            Self::File(file) => ContentSource::Bytes(file.waiting()),
             Self::Pending { reading, .. } => {
                 ContentSource::Body(&shared.responses[reading.response].body, reading.reader)
             }
@@ -47,8 +107,10 @@ impl Source {
 
     /// Stops reading a pending response.
     pub(super) fn release(&self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
-        if let Self::Pending { reading, .. } = self {
-            reading.release(reactor, shared);
+        match self {
+            Self::Stored { .. } => {}
+            Self::Pending { reading, .. } => reading.release(reactor, shared),
+            Self::File(file) => file.job.into_iter().for_each(|job| shared.files.leave(job)),
         }
     }
 }

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use crate::auth::VerifyId;
 use crate::cache::Object;
+use crate::http::{Fields, Status};
 use crate::proxy::error::ExchangeError;
+use crate::proxy::files::{JobId, OpenFile, Wanted};
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::pending_response::ResponseMeta;
@@ -36,6 +38,8 @@ pub(super) enum State {
     Connect(Connecting),
     /// The cache is asked.
     Lookup(Lookup),
+    /// A file is opened.
+    Open(Opening),
     /// A pending response has no head yet.
     Wait(Wait),
     /// The head of the response is written.
@@ -112,6 +116,23 @@ impl FetchOf {
     }
 }
 
+/// Progress of opening a file.
+#[derive(Debug)]
+pub(super) struct Opening {
+    pub(super) wanted: Arc<Wanted>,
+    /// The job of a thread, unless the loop is to try.
+    pub(super) job: Option<JobId>,
+}
+
+/// A file as the response to a request.
+#[derive(Debug)]
+pub(super) struct FileResponse {
+    pub(super) file: Arc<OpenFile>,
+    /// Head of the whole, without the empty line.
+    pub(super) head: Fields,
+    pub(super) status: Status,
+}
+
 /// A response whose head is to be written.
 #[derive(Debug)]
 pub(super) enum Delivery {
@@ -119,6 +140,8 @@ pub(super) enum Delivery {
     Stored { object: Arc<Object>, route: Arc<Route> },
     /// A pending response, in the form that answers the request.
     Pending { reading: Reading, meta: Arc<ResponseMeta>, form: StreamedRepresentation },
+    /// A file.
+    File(Box<FileResponse>),
 }
 
 /// Content that is sent.
@@ -166,6 +189,7 @@ impl State {
             Self::Resolve(_) => "Resolve",
             Self::Connect(_) => "Connect",
             Self::Lookup(_) => "Lookup",
+            Self::Open(_) => "Open",
             Self::Wait(_) => "Wait",
             Self::Deliver(_) => "Deliver",
             Self::Transmit(_) => "Transmit",
@@ -177,6 +201,9 @@ impl State {
     /// password that is being verified.
     pub(super) fn release(self, client: &Connection, cx: &mut ClientCx<'_>) {
         match self {
+            Self::Open(Opening { job, .. }) => {
+                job.into_iter().for_each(|job| cx.shared.files.leave(job));
+            }
             Self::Auth(Auth::Verifying(id)) => {
                 cx.shared.leave_verification(&id, client.token);
             }
@@ -193,7 +220,7 @@ impl State {
             | Self::Admit(_)
             | Self::Route
             | Self::Lookup(_)
-            | Self::Deliver(Delivery::Stored { .. })
+            | Self::Deliver(Delivery::Stored { .. } | Delivery::File(_))
             | Self::Finish => {}
         }
     }

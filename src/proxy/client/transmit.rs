@@ -14,8 +14,9 @@ use crate::throttle::Grant;
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
+use super::file::fill;
 use super::shape;
-use super::source::{Reading, Source};
+use super::source::{FileSource, Reading, Source};
 use super::state::{Next, State, Transmission};
 use super::upload::pump;
 
@@ -34,14 +35,16 @@ pub(super) fn transmit(
             return Next::Gone(State::Transmit(transmission));
         }
         let planned = match connection.output.is_between_frames() {
-            true => plan(&mut transmission, exchange, &mut connection.output, cx),
+            true => plan(&mut transmission, exchange, connection, cx),
             false => Planned::Frame,
         };
         if !matches!(planned, Planned::Held(_)) {
             connection.timers.stop(ClientTimer::Throttle);
         }
-        if matches!(planned, Planned::Failed) && connection.output.is_empty() {
-            let error = failure(&transmission.source, cx);
+        if let Planned::Failed(error) = &planned
+            && connection.output.is_empty()
+        {
+            let error = error.clone();
             exchange.record.reason = Some(error.into());
             return Next::Gone(State::Transmit(transmission));
         }
@@ -82,7 +85,7 @@ fn was_dropped(source: &Source, cx: &ClientCx<'_>) -> bool {
         Source::Pending { reading: Reading { response, reader }, .. } => {
             cx.shared.responses[*response].body.was_dropped(*reader)
         }
-        Source::Stored { .. } => false,
+        Source::Stored { .. } | Source::File(_) => false,
     }
 }
 
@@ -92,23 +95,34 @@ enum Planned {
     Frame,
     /// No content may be sent for this time, because of the limits of the client.
     Held(Duration),
-    /// The fetch has failed, and all content before that was sent.
-    Failed,
+    /// The content has failed, and all of it before that was sent.
+    Failed(ExchangeError),
 }
 
 /// Plans the next frame, within the limits of the client.
 fn plan(
     transmission: &mut Transmission,
     exchange: &mut Exchange,
-    output: &mut SendBuffer,
+    connection: &mut Connection,
     cx: &mut ClientCx<'_>,
 ) -> Planned {
+    let (token, output) = (connection.token, &mut connection.output);
     if transmission.ended {
         return Planned::Frame;
     }
     begin_part(&mut transmission.source, exchange, output);
+    if let Source::File(file) = &mut transmission.source
+        && file.is_dry()
+    {
+        match fill(file, token, cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(error)) => return Planned::Failed(error),
+            Poll::Pending => return Planned::Frame,
+        }
+    }
     let available = match &transmission.source {
         Source::Stored { at, end, .. } => end - at,
+        Source::File(file) => file.waiting().len() as u64,
         &Source::Pending { reading, left } => {
             let body = &cx.shared.responses[reading.response].body;
             body.available(reading.reader).min(left.unwrap_or(u64::MAX))
@@ -127,12 +141,15 @@ fn plan(
             let is_last = parts.as_ref().is_none_or(|parts| parts.is_over());
             is_last.then_some(None)
         }
+        Source::File(file) => file.is_last().then_some(None),
         &Source::Pending { reading, left } => {
             let body = &cx.shared.responses[reading.response].body;
             match body.state() {
                 _ if left == Some(available) => Some(None),
                 BodyState::Complete(trailers) => Some(trailers.as_ref()),
-                BodyState::Failed(_) if available == 0 => return Planned::Failed,
+                BodyState::Failed(error) if available == 0 => {
+                    return Planned::Failed(error.clone());
+                }
                 BodyState::Streaming | BodyState::Failed(_) => None,
             }
         }
@@ -143,8 +160,15 @@ fn plan(
 
 /// Begins the next of several parts once one is complete.
 fn begin_part(source: &mut Source, exchange: &mut Exchange, output: &mut SendBuffer) {
-    if let Source::Stored { at, end, parts: Some(parts), .. } = source
-        && at == end
+    let (at, end, parts) = match source {
+        Source::Stored { at, end, parts: Some(parts), .. } => (at, end, parts),
+        Source::File(file) => {
+            let FileSource { at, end, parts: Some(parts), .. } = &mut **file else { return };
+            (at, end, parts)
+        }
+        Source::Stored { .. } | Source::Pending { .. } => return,
+    };
+    if at == end
         && let Some(piece) = parts.next()
     {
         output.bytes().extend_from_slice(&piece.lead);
@@ -168,6 +192,7 @@ fn send(
     exchange.record.sent += sent.content;
     match source {
         Source::Stored { at, .. } => *at += sent.content,
+        Source::File(file) => file.advance(sent.content),
         Source::Pending { reading: Reading { response, reader }, left } => {
             *left = left.map(|left| left - sent.content);
             cx.shared.responses[*response].body.advance(*reader, sent.content, cx.reactor);
@@ -175,15 +200,4 @@ fn send(
         }
     }
     Poll::Ready(Ok(()))
-}
-
-/// Returns the error that has cut the content short. The client must see that the content is
-/// incomplete: a length or chunks show it when the connection ends, otherwise a reset does.
-fn failure(source: &Source, cx: &ClientCx<'_>) -> ExchangeError {
-    if let Source::Pending { reading, .. } = source
-        && let BodyState::Failed(error) = cx.shared.responses[reading.response].body.state()
-    {
-        return error.clone();
-    }
-    ExchangeError::OriginGone
 }

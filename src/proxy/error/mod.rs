@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::access::Denial;
 use crate::auth::{ChallengeReason, Side};
+use crate::files::PathError;
 use crate::http::{ParseError, Status};
 use crate::tls::{Problem, ProblemKind};
 
@@ -91,6 +92,27 @@ pub(crate) enum ExchangeError {
     /// The request accepts only a stored response (`only-if-cached`, RFC 9111 §5.2.1.7), and there
     /// is none.
     OnlyIfCached,
+    /// No file of the folder answers the request.
+    File(FileError),
+}
+
+/// Reasons for which no file of a folder answers a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FileError {
+    /// The path names no file.
+    Missing,
+    /// The process may not read the file.
+    Denied,
+    /// The path cannot name a file that is served.
+    Path(PathError),
+    /// Files answer GET and HEAD.
+    Method,
+    /// A precondition of the request does not hold.
+    Precondition,
+    /// The file has become shorter while it was sent.
+    Shrunk,
+    /// The file cannot be read, for this reason.
+    Unreadable(Cow<'static, str>),
 }
 
 /// Timeouts that end exchanges, named after their limits.
@@ -207,6 +229,7 @@ impl ExchangeError {
                 (Status::SERVICE_UNAVAILABLE, "connection_limit_reached")
             }
             Self::OnlyIfCached => (Status::GATEWAY_TIMEOUT, "proxy_internal_response"),
+            Self::File(error) => (error.status(), "proxy_internal_response"),
         };
         ErrorStatus { status, kind }
     }
@@ -256,6 +279,7 @@ impl ExchangeError {
             Self::QueueTimeout => Timeout::Queue.word(),
             Self::RetriesSpent => "retry-budget".into(),
             Self::OnlyIfCached => "only-if-cached".into(),
+            Self::File(error) => error.name().into(),
         }
     }
 
@@ -422,6 +446,40 @@ impl Timeout {
     /// Returns the word for the log: the name of the limit.
     pub(super) fn word(self) -> String {
         format!("{}-timeout", self.name())
+    }
+}
+
+impl From<FileError> for ExchangeError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl FileError {
+    const fn status(&self) -> Status {
+        match self {
+            Self::Path(PathError::Parent | PathError::Separator) => Status::BAD_REQUEST,
+            Self::Missing | Self::Path(PathError::Hidden | PathError::TooLong) => Status::NOT_FOUND,
+            Self::Denied => Status::FORBIDDEN,
+            Self::Method => Status::METHOD_NOT_ALLOWED,
+            Self::Precondition => Status::PRECONDITION_FAILED,
+            Self::Shrunk | Self::Unreadable(_) => Status::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Missing => "no-file",
+            Self::Denied => "file-denied",
+            Self::Path(PathError::Parent) => "dot-segments",
+            Self::Path(PathError::Separator) => "file-name",
+            Self::Path(PathError::Hidden) => "hidden-file",
+            Self::Path(PathError::TooLong) => "long-file-name",
+            Self::Method => "file-method",
+            Self::Precondition => "precondition",
+            Self::Shrunk => "file-shrunk",
+            Self::Unreadable(_) => "file-unreadable",
+        }
     }
 }
 

@@ -6,9 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use crate::access::Denial;
 use crate::auth::ChallengeReason;
+use crate::files::PathError;
 use crate::tls::Problem;
 
-use super::{ExchangeError, NotSupported};
+use super::{ExchangeError, FileError, NotSupported};
 
 /// The error and its remedy, as sentences for the content of the response.
 impl fmt::Display for ExchangeError {
@@ -92,8 +93,22 @@ impl fmt::Display for ExchangeError {
             Self::OnlyIfCached => {
                 "the request accepts only a stored response, and none can be used."
             }
+            Self::File(error) => return write_file_error(f, error),
         })
     }
+}
+
+fn write_file_error(f: &mut fmt::Formatter<'_>, error: &FileError) -> fmt::Result {
+    f.write_str(match error {
+        FileError::Missing => "there is no such file.",
+        FileError::Denied => "the file may not be read.",
+        FileError::Path(PathError::Hidden) => "there is no such file.", // whether or not there is one
+        FileError::Path(error) => return write!(f, "{error}."),
+        FileError::Method => "files are requested by GET and HEAD.",
+        FileError::Precondition => "the file is not the one that the request is for.",
+        FileError::Shrunk => "the file became shorter while it was sent.",
+        FileError::Unreadable(why) => return write!(f, "the file cannot be read: {why}."),
+    })
 }
 
 fn write_client_denied(f: &mut fmt::Formatter<'_>, client: IpAddr) -> fmt::Result {

@@ -176,7 +176,7 @@ impl Explainer {
                 return Ok(());
             }
             Routed::Fetch(route) | Routed::Tunnel(route) => Arc::new(route),
-            Routed::Here | Routed::Redirect(..) | Routed::Answer(..) => {
+            Routed::Here | Routed::Redirect(..) | Routed::Answer(..) | Routed::Folder(..) => {
                 self.answer_here("answered by the proxy itself");
                 return Ok(());
             }

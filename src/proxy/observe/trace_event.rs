@@ -68,6 +68,8 @@ pub(crate) enum LeadsTo {
     Redirect(Status, String),
     /// A fixed response.
     Answer(Status),
+    /// The files of this folder.
+    Folder(String),
 }
 
 /// The rules and options that allow an address, beside the default.
@@ -204,6 +206,7 @@ impl Display for LeadsTo {
             }
             Self::Redirect(status, location) => write!(f, "redirects with {status} to {location}"),
             Self::Answer(status) => write!(f, "answers with {status}"),
+            Self::Folder(path) => write!(f, "serves the files of {path}"),
         }
     }
 }
@@ -308,6 +311,7 @@ impl LeadsTo {
                 object.number("status", status.code().into()).text("location", location)
             }
             Self::Answer(status) => object.number("status", status.code().into()),
+            Self::Folder(path) => object.text("folder", path),
         }
     }
 }

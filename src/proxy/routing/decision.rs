@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::http::Status;
+use crate::proxy::files::Wanted;
 use crate::proxy::settings::sites::site_route::{FixedAnswer, SiteRoute};
 
 use super::route::Route;
@@ -19,6 +20,8 @@ pub(crate) enum Routed {
     Here,
     /// Redirect the client, by the route of a site.
     Redirect(Status, String, Arc<SiteRoute>),
+    /// Serve a file of a folder, by the route of a site.
+    Folder(Arc<Wanted>, Arc<SiteRoute>),
     /// Answer by the route of a site.
     Answer(Arc<FixedAnswer>, Arc<SiteRoute>),
 }
@@ -28,7 +31,9 @@ impl Routed {
     pub(crate) fn site_route(&self) -> Option<&Arc<SiteRoute>> {
         match self {
             Self::Fetch(route) | Self::Tunnel(route) => Some(&route.site()?.route),
-            Self::Redirect(_, _, route) | Self::Answer(_, route) => Some(route),
+            Self::Redirect(_, _, route) | Self::Answer(_, route) | Self::Folder(_, route) => {
+                Some(route)
+            }
             Self::Here => None,
         }
     }

@@ -4,13 +4,16 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::auth;
+use crate::files::{FilePath, codings_of};
 use crate::http::{Authority, Form, Method, Name, RequestHead, Scheme};
 use crate::proxy::address_text::AddressText;
 use crate::proxy::auth::path_of;
-use crate::proxy::error::{ExchangeError, NotSupported};
+use crate::proxy::error::{ExchangeError, FileError, NotSupported};
+use crate::proxy::files::Wanted;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::trace_event::{LeadsTo, TraceEvent};
 use crate::proxy::settings::Settings;
+use crate::proxy::settings::sites::folder::Folder;
 use crate::proxy::settings::sites::host_policy::HostPolicy;
 use crate::proxy::settings::sites::path_pattern;
 use crate::proxy::settings::sites::site_route::{
@@ -60,6 +63,11 @@ pub(super) fn to_site(
             let location = location(redirect, route, (request, record), &names);
             record.trace(|| chosen(LeadsTo::Redirect(redirect.status, location.clone())));
             return Ok(Routed::Redirect(redirect.status, location, Arc::clone(route)));
+        }
+        RouteAction::Folder(folder) => {
+            record.trace(|| chosen(LeadsTo::Folder(folder.path().display().to_string())));
+            let wanted = wanted(request, folder, route)?;
+            return Ok(Routed::Folder(Arc::new(wanted), Arc::clone(route)));
         }
         RouteAction::Answer(answer) => {
             record.trace(|| chosen(LeadsTo::Answer(answer.status)));
@@ -232,6 +240,26 @@ fn target(request: &RequestHead, forward: &Forward, path_and_query: &str) -> Opt
     let is_whole = below.is_empty() && forward.origin_prefix.is_empty();
     let slash = if is_whole { "/" } else { "" };
     Some([&forward.origin_prefix, slash, &below, query].concat())
+}
+
+/// Returns the file that a request is for.
+///
+/// # Errors
+/// The reason if the path names no file that may be served.
+fn wanted(
+    request: &RequestHead,
+    folder: &Arc<Folder>,
+    route: &SiteRoute,
+) -> Result<Wanted, ExchangeError> {
+    let path = path_of(request);
+    // An exact path and a pattern name files by their whole path.
+    let below = below(path, route.path.prefix());
+    let file = FilePath::read(&below, folder.rules.shows_hidden).map_err(FileError::Path)?;
+    let codings = match folder.rules.precompressed {
+        true => codings_of(request.fields()),
+        false => Vec::new(),
+    };
+    Ok(Wanted { folder: Arc::clone(folder), path: file, public_path: path.into(), codings })
 }
 
 /// Returns the part of a path behind the prefix of its route.

@@ -11,6 +11,7 @@ pub(crate) mod throttle;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use group::OriginGroup;
 use limits::Limits;
 use origin::OriginUrl;
 use service::Service;
+use sites::site_route::RouteAction;
 use throttle::{BanSettings, ClientLimits};
 
 /// The settings of a proxy.
@@ -141,6 +143,16 @@ impl Settings {
             None => &self.service,
             Some(at) => self.services.get(at).unwrap_or(&self.service),
         }
+    }
+
+    /// Returns the folders whose files are served.
+    pub fn folders(&self) -> impl Iterator<Item = &Path> {
+        let sites = self.all_services().filter_map(|(_, service)| service.sites.as_ref());
+        let routes = sites.flat_map(|sites| sites.list()).flat_map(|site| site.routes.list());
+        routes.filter_map(|route| match &route.action {
+            RouteAction::Folder(folder) => Some(folder.path()),
+            _ => None,
+        })
     }
 
     /// Returns all services, with their ids.

@@ -30,6 +30,8 @@ pub(crate) enum ContentSource<'a> {
     Body(&'a Body, ReaderKey),
     /// A stored object, from an offset on.
     Object(&'a Object, u64),
+    /// These bytes.
+    Bytes(&'a [u8]),
 }
 
 impl<'a> ContentSource<'a> {
@@ -38,6 +40,7 @@ impl<'a> ContentSource<'a> {
             Self::Nothing => 0,
             Self::Body(body, reader) => body.peek(reader, max, slices),
             Self::Object(object, at) => slices.push_from(object.content.from(at), max),
+            Self::Bytes(bytes) => slices.push_from(std::iter::once(bytes), max),
         }
     }
 }

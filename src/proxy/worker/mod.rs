@@ -499,6 +499,7 @@ impl App for Worker {
                     authentication.verification_done(done, now, reactor);
                 }
             }
+            Event::Mail(Mail::File(done)) => self.shared.files.done(*done, reactor),
             Event::Mail(Mail::Addresses(addresses)) => {
                 self.shared.origins.interfaces.set_addresses(addresses);
             }

@@ -1,6 +1,7 @@
 //! Sites of a reverse proxy: the hosts that it serves, and the routes of each.
 
 pub(crate) mod field_edit;
+pub(crate) mod folder;
 pub(crate) mod host_pattern;
 pub(crate) mod host_policy;
 pub(crate) mod path_pattern;

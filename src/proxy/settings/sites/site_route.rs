@@ -12,6 +12,7 @@ use crate::proxy::settings::group::OriginGroup;
 use crate::proxy::settings::throttle::ClientLimits;
 
 use super::field_edit::FieldEdits;
+use super::folder::Folder;
 use super::host_policy::HostPolicy;
 use super::path_pattern::PathPattern;
 use super::template::Template;
@@ -40,6 +41,8 @@ pub enum RouteAction {
     Redirect(Redirect),
     /// The same response is sent to all clients.
     Answer(Arc<FixedAnswer>),
+    /// A file of the folder is served.
+    Folder(Arc<Folder>),
 }
 
 /// Origins of a route, and the requests that they get.
@@ -154,7 +157,7 @@ impl SiteRoute {
     pub(crate) const fn forward(&self) -> Option<&Forward> {
         match &self.action {
             RouteAction::Forward(forward) => Some(forward),
-            RouteAction::Redirect(_) | RouteAction::Answer(_) => None,
+            RouteAction::Redirect(_) | RouteAction::Answer(_) | RouteAction::Folder(_) => None,
         }
     }
 }
