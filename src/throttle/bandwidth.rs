@@ -42,6 +42,8 @@ const UNITS: u128 = 1_000_000_000;
 /// Parts of a second in which a client gets bytes: a grant has at least the bytes of one part, if
 /// so many are wanted. Otherwise a connection would wake for each byte.
 const PARTS: u64 = 20;
+/// Shortest wait: with many that want little, shorter ones would only wake the caller more often.
+const SHORTEST: Duration = Duration::from_millis(1);
 
 impl Bandwidth {
     /// Returns full buckets, and remembers `bound` clients.
@@ -67,7 +69,8 @@ impl Bandwidth {
 
     /// Takes up to `wanted` bytes at `now`. A grant of fewer bytes has at least those of a
     /// twentieth of a second, or none. `is_due` is true if the caller was refused before, and has
-    /// waited for its turn: it gets bytes although others wait, but leaves them theirs.
+    /// waited for its turn: it gets bytes although others wait. Bytes beyond those that others wait for
+    /// are granted to all.
     pub fn take(&mut self, key: &ClientKey, wanted: u64, is_due: bool, now: Instant) -> Grant {
         let (rate, most) = (u128::from(self.limit.bytes.max(1)), self.most());
         let bucket = self.buckets.touch(key, || Bucket { level: most, at: now, last_turn: now });
@@ -81,12 +84,14 @@ impl Bandwidth {
         let time_for = |units: u128| {
             Duration::from_nanos(u64::try_from(units.div_ceil(rate)).unwrap_or(u64::MAX))
         };
-        let (held, others_wait) = (bucket.level / UNITS, bucket.last_turn > now);
-        let granted = match others_wait {
-            true if !is_due => 0,
-            _ if held < least(wanted) => 0,
-            true => least(wanted),
-            false => held.min(u128::from(wanted)),
+        // Those that wait get what fills the bucket until the last turn.
+        let reserved = bucket.last_turn.saturating_duration_since(now).as_nanos() * rate;
+        let free = (bucket.level.saturating_sub(reserved) / UNITS).min(u128::from(wanted));
+        let granted = match is_due {
+            true if bucket.level / UNITS < least(wanted) => 0,
+            true => free.max(least(wanted)),
+            false if free < least(wanted) => 0,
+            false => free,
         };
         bucket.level -= granted * UNITS;
         let bytes = u64::try_from(granted).unwrap_or(wanted);
@@ -96,12 +101,13 @@ impl Bandwidth {
         }
         let mut wait = time_for((least(rest) * UNITS).saturating_sub(bucket.level));
         if bytes == 0 {
-            let behind =
-                bucket.last_turn.saturating_duration_since(now) + time_for(least(rest) * UNITS);
-            wait = if others_wait { wait.max(behind) } else { wait };
+            let others = bucket.last_turn.saturating_duration_since(now);
+            if !others.is_zero() {
+                wait = wait.max(others + time_for(least(rest) * UNITS));
+            }
             bucket.last_turn = now + wait;
         }
-        Grant { bytes, wait: Some(wait) }
+        Grant { bytes, wait: Some(wait.max(SHORTEST)) }
     }
 
     /// Returns bytes that were granted and not used. Bytes of a client that was forgotten are
