@@ -4,7 +4,7 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use socket2::SockRef;
 
@@ -40,6 +40,37 @@ pub(super) fn send(socket: &impl AsFd, from: &[IoSlice<'_>]) -> io::Result<usize
         [only] => socket.send_with_flags(only, libc::MSG_NOSIGNAL),
         _ => socket.send_vectored_with_flags(from, libc::MSG_NOSIGNAL),
     }
+}
+
+/// Sends up to `most` bytes of a file from offset `at`, without copying them through the program.
+pub(super) fn send_file(
+    socket: &impl AsFd,
+    file: BorrowedFd<'_>,
+    at: u64,
+    most: usize,
+) -> io::Result<usize> {
+    let mut offset = libc::off_t::try_from(at).map_err(io::Error::other)?;
+    let socket = socket.as_fd().as_raw_fd();
+    // SAFETY: both descriptors are open, and the pointer is to an offset that lives through the call.
+    let sent = unsafe { libc::sendfile(socket, file.as_raw_fd(), &raw mut offset, most) };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// Returns true if the bytes of a file from offset `at` are in memory: reading them waits for no disk
+/// (`cachestat(2)`). False if the system does not say so, as for files that the process may not write.
+#[must_use]
+pub fn is_in_memory(file: &impl AsFd, at: u64, length: u64) -> bool {
+    const CACHESTAT: libc::c_long = 451;
+    const PAGE: u64 = 4096;
+    let range = [at, length];
+    let mut found = [0_u64; 5];
+    let descriptor = file.as_fd().as_raw_fd();
+    // SAFETY: the pointers are to a range and a result of the sizes that the call defines (two and five
+    // numbers of 64 bits), which live through the call.
+    let done =
+        unsafe { libc::syscall(CACHESTAT, descriptor, range.as_ptr(), found.as_mut_ptr(), 0_u32) };
+    let pages = (at + length).div_ceil(PAGE) - at / PAGE;
+    done == 0 && found[0] >= pages
 }
 
 /// Signals that this value has blocked in the calling thread. Dropping it unblocks them, and no

@@ -9,11 +9,13 @@ use crate::proxy::mail::Mail;
 use crate::proxy::shared::Shared;
 use crate::proxy::transfer::pending_response::PendingResponse;
 use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::send_buffer::ContentSource;
+use crate::proxy::transfer::send_buffer::{ContentSource, MAX_FRAME};
 use crate::reactor::{Id, Reactor};
 
 /// Most bytes of a file that are read at a time.
 const PIECE: usize = 128 * 1024;
+/// Fewest bytes that the system sends from a file itself.
+const LEAST_DIRECT: u64 = 8 * 1024;
 
 /// A client's place among the readers of a pending response.
 #[derive(Clone, Copy, Debug)]
@@ -53,13 +55,25 @@ pub(super) struct FileSource {
     /// Bytes of the buffer that were read, and those of them that were sent.
     pub(super) filled: usize,
     pub(super) taken: usize,
+    /// Bytes that the system sends from the file itself.
+    pub(super) direct: u64,
     /// Job of a thread that reads.
     pub(super) job: Option<JobId>,
 }
 
 impl FileSource {
     pub(super) const fn new(file: Arc<OpenFile>, at: u64, end: u64) -> Self {
-        Self { file, at, end, parts: None, buffer: Vec::new(), filled: 0, taken: 0, job: None }
+        Self {
+            file,
+            at,
+            end,
+            parts: None,
+            buffer: Vec::new(),
+            filled: 0,
+            taken: 0,
+            direct: 0,
+            job: None,
+        }
     }
 
     /// Gives the buffer the length of the next piece, and forgets the last one.
@@ -71,20 +85,37 @@ impl FileSource {
 
     /// Returns true if bytes have to be read before more can be sent.
     pub(super) const fn is_dry(&self) -> bool {
-        self.taken == self.filled && self.at < self.end
+        self.direct == 0 && self.taken == self.filled && self.at < self.end
     }
 
     /// Returns true if the bytes that were read are the last ones.
     pub(super) fn is_last(&self) -> bool {
         let left = self.end - self.at;
-        left == self.waiting().len() as u64
-            && self.parts.as_ref().is_none_or(|parts| parts.is_over())
+        left == self.available() && self.parts.as_ref().is_none_or(|parts| parts.is_over())
     }
 
     /// Counts bytes as sent.
     pub(super) fn advance(&mut self, sent: u64) {
         self.at += sent;
-        self.taken += usize::try_from(sent).unwrap_or(usize::MAX);
+        match self.direct {
+            0 => self.taken += usize::try_from(sent).unwrap_or(usize::MAX),
+            _ => self.direct -= sent,
+        }
+    }
+
+    /// Has the system send the next piece from the file itself, if that needs no wait for a disk. Pieces
+    /// that are short are read: two calls would cost more than a copy.
+    pub(super) fn goes_direct(&mut self) -> bool {
+        let piece = (self.end - self.at).min(MAX_FRAME);
+        if piece >= LEAST_DIRECT && self.file.is_in_memory(self.at, piece) {
+            self.direct = piece;
+        }
+        self.direct > 0
+    }
+
+    /// Returns the number of bytes that can be sent without reading more.
+    pub(super) fn available(&self) -> u64 {
+        if self.direct > 0 { self.direct } else { self.waiting().len() as u64 }
     }
 
     /// Returns the bytes that were read and not sent.
@@ -98,6 +129,9 @@ impl Source {
     pub(super) fn content<'a>(&'a self, shared: &'a Shared) -> ContentSource<'a> {
         match self {
             Self::Stored { object, at, .. } => ContentSource::Object(object, *at),
+            Self::File(file) if file.direct > 0 => {
+                ContentSource::File(file.file.descriptor(), file.at)
+            }
             Self::File(file) => ContentSource::Bytes(file.waiting()),
             Self::Pending { reading, .. } => {
                 ContentSource::Body(&shared.responses[reading.response].body, reading.reader)

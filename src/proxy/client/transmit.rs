@@ -113,6 +113,7 @@ fn plan(
     begin_part(&mut transmission.source, exchange, output);
     if let Source::File(file) = &mut transmission.source
         && file.is_dry()
+        && (cx.reactor.has_layer(connection.io) || !file.goes_direct())
     {
         match fill(file, token, cx) {
             Poll::Ready(Ok(())) => {}
@@ -122,7 +123,7 @@ fn plan(
     }
     let available = match &transmission.source {
         Source::Stored { at, end, .. } => end - at,
-        Source::File(file) => file.waiting().len() as u64,
+        Source::File(file) => file.available(),
         &Source::Pending { reading, left } => {
             let body = &cx.shared.responses[reading.response].body;
             body.available(reading.reader).min(left.unwrap_or(u64::MAX))

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, IoSliceMut};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +14,7 @@ use rustix::io::{Errno, ReadWriteFlags};
 use crate::files::{FileCoding, FilePath, FileVersion, ListedFile, listing};
 use crate::http::Status;
 use crate::proxy::settings::sites::folder::{Folder, FollowedLinks};
+use crate::reactor::is_in_memory;
 
 /// Most files in a listing.
 const MOST_LISTED: usize = 10_000;
@@ -219,19 +220,34 @@ impl OpenFile {
         Path::new(OsStr::from_bytes(&self.name))
     }
 
+    /// Returns the descriptor.
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+
+    /// Returns true if reading these bytes waits for no disk.
+    pub(crate) fn is_in_memory(&self, at: u64, length: u64) -> bool {
+        is_in_memory(&self.descriptor, at, length)
+    }
+
     /// Reads at an offset, as much as `into` holds or the file has. Does not wait for a disk if
     /// `is_quick`.
     ///
     /// # Errors
     /// As `preadv2(2)`; `WouldBlock` if the bytes are not in memory.
     pub(crate) fn read_at(&self, into: &mut [u8], at: u64, is_quick: bool) -> io::Result<usize> {
-        let flags = if is_quick { ReadWriteFlags::NOWAIT } else { ReadWriteFlags::empty() };
+        let mut flags = if is_quick { ReadWriteFlags::NOWAIT } else { ReadWriteFlags::empty() };
         loop {
             let mut slices = [IoSliceMut::new(into)];
             match rustix::io::preadv2(&self.descriptor, &mut slices, at, flags) {
                 Err(Errno::INTR) => {}
-                // The file system cannot tell whether it would wait: the bytes are read by a thread.
-                Err(Errno::OPNOTSUPP) => return Err(io::ErrorKind::WouldBlock.into()),
+                // The file system cannot read without waiting, but may have the bytes.
+                Err(Errno::OPNOTSUPP) if flags == ReadWriteFlags::NOWAIT => {
+                    if !self.is_in_memory(at, slices[0].len() as u64) {
+                        return Err(io::ErrorKind::WouldBlock.into());
+                    }
+                    flags = ReadWriteFlags::empty();
+                }
                 read => return Ok(read?),
             }
         }

@@ -1,6 +1,7 @@
 //! Send buffers: heads, and content in its transfer coding.
 
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::task::Poll;
 
 use crate::cache::Object;
@@ -32,12 +33,14 @@ pub(crate) enum ContentSource<'a> {
     Object(&'a Object, u64),
     /// These bytes.
     Bytes(&'a [u8]),
+    /// A file from an offset on, which is sent by the system itself.
+    File(BorrowedFd<'a>, u64),
 }
 
 impl<'a> ContentSource<'a> {
     fn add_to(self, slices: &mut Slices<'a>, max: u64) -> u64 {
         match self {
-            Self::Nothing => 0,
+            Self::Nothing | Self::File(..) => 0,
             Self::Body(body, reader) => body.peek(reader, max, slices),
             Self::Object(object, at) => slices.push_from(object.content.from(at), max),
             Self::Bytes(bytes) => slices.push_from(std::iter::once(bytes), max),
@@ -134,6 +137,17 @@ impl SendBuffer {
         io: SocketId,
         supply: ContentSource<'_>,
     ) -> Poll<io::Result<Sent>> {
+        if let ContentSource::File(file, at) = supply
+            && self.sent == self.prefix.len()
+        {
+            let most = usize::try_from(self.content).unwrap_or(usize::MAX);
+            let Poll::Ready(sent) = reactor.send_file(io, file, at, most)? else {
+                return Poll::Pending;
+            };
+            // A file that ends before its length is not complete.
+            let sent = if sent == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(sent) };
+            return Poll::Ready(sent.map(|sent| self.account(sent)));
+        }
         let mut slices = Slices::new();
         slices.push(&self.prefix[self.sent..]);
         let offered = supply.add_to(&mut slices, self.content);

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::task::Poll;
 
@@ -155,6 +156,32 @@ impl<M> Reactor<M> {
             Some(layer) => layer.send(&mut wire, from),
             None => wire.send(from),
         })
+    }
+
+    /// Sends up to `most` bytes of a file from offset `at`, as much as there is room for, and returns the
+    /// number of bytes. They do not pass through the program. Bytes that are not in memory are waited for:
+    /// see [`is_in_memory`](super::super::is_in_memory).
+    ///
+    /// # Errors
+    /// Besides those of `sendfile(2)`, `Unsupported` if the socket has a layer, such as TLS, or if the
+    /// transport has no such call.
+    pub fn send_file(
+        &mut self,
+        io: SocketId,
+        file: BorrowedFd<'_>,
+        at: u64,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        if self.has_layer(io) {
+            return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
+        }
+        self.attempt(io, Ready::WRITABLE, |net| net.send_file(io, file, at, most))
+    }
+
+    /// Returns true if a layer, such as TLS, stands between the socket and the program.
+    pub fn has_layer(&mut self, io: SocketId) -> bool {
+        let parts = self.sockets.parts(io, &mut *self.transport);
+        parts.is_some_and(|parts| parts.layer.is_some())
     }
 
     /// Opens a UDP socket at `address`. `owner` is driven when datagrams have arrived.

@@ -251,6 +251,22 @@ impl Transport for TcpTransport {
         }
     }
 
+    fn send_file(
+        &mut self,
+        io: SocketId,
+        file: BorrowedFd<'_>,
+        at: u64,
+        most: usize,
+    ) -> io::Result<usize> {
+        match self.sockets.get(io.retyped()) {
+            Some(Open::Stream(stream)) => uninterrupted(|| os::send_file(stream, file, at, most)),
+            Some(Open::LocalStream(stream)) => {
+                uninterrupted(|| os::send_file(stream, file, at, most))
+            }
+            _ => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
     fn bind_datagrams(&mut self, address: SocketAddr) -> io::Result<SocketId> {
         self.open(Open::Datagrams(UdpSocket::bind(address)?))
     }

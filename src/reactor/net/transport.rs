@@ -168,6 +168,22 @@ pub trait Transport: fmt::Debug {
     /// The errors of `sendmsg(2)`.
     fn send(&mut self, io: SocketId, from: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Sends up to `most` bytes of a file from offset `at`, as much as there is room for, and returns the
+    /// number of bytes. May raise SIGPIPE in a program that does not ignore it, as Rust programs do.
+    ///
+    /// # Errors
+    /// The errors of `sendfile(2)`; `Unsupported` if the transport has no such call.
+    fn send_file(
+        &mut self,
+        io: SocketId,
+        file: BorrowedFd<'_>,
+        at: u64,
+        most: usize,
+    ) -> io::Result<usize> {
+        let _ = (io, file, at, most);
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// Opens a UDP socket at `address`. The socket counts as writable.
     ///
     /// # Errors
