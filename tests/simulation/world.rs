@@ -377,6 +377,8 @@ fn worker(
     let formats = [LogFormat::Human, LogFormat::Combined, LogFormat::Squid, LogFormat::Json];
     settings.log = Some(*rng.pick(&formats));
     settings.limits.passwords = *rng.pick(&[1, 4, 64]);
+    // A request may wait for a place, and for several members that are silent: all of that ends by itself.
+    settings.limits.drain_timeout = Duration::from_secs(300);
     let bandwidth = *rng.pick(&[None, None, Some("1MiB/s burst=4KiB"), Some("4MiB/s by=user")]);
     if let Some(limit) = bandwidth {
         settings.client_limits.bandwidth.push(limit.parse().unwrap());
