@@ -233,7 +233,7 @@ class Reverse(Case):
         inner, outer, folder = free_port(), free_port(), self.folder()
         proxy = self.start_proxy("--to", f"http://127.0.0.1:{inner}", "--trusted-proxy", "127.0.0.1")
         (folder / "nginx.conf").write_text(f"""
-            daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}
+            master_process off; daemon off; pid {folder}/pid; error_log {folder}/error.log; events {{}}
             http {{
               access_log off;
               client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
