@@ -19,7 +19,7 @@ pub struct Ask<'a> {
     pub tried: &'a [EndpointId],
 }
 
-/// What a request that waits has asked for.
+/// Properties of a request that waits, kept until it gets a place.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Wish {
     hash: Option<u64>,

@@ -121,9 +121,7 @@ impl KeyRules {
             kept => [path, "?", &kept.join("&")].concat().into(),
         }
     }
-}
 
-impl KeyRules {
     /// Returns true if a parameter belongs into the key.
     fn needs(&self, parameter: &str) -> bool {
         if !is_plain(parameter) {
@@ -146,6 +144,11 @@ impl KeyRules {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn key(drop: &str, keep: &str, sort: bool, uri: &str) -> String {
+        let read = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
+        KeyRules { drop: read(drop), keep: read(keep), sort }.apply(&uri.into()).to_string()
+    }
 
     #[test]
     fn parameter_that_an_origin_may_read_otherwise_stays_in_the_key() {
@@ -174,11 +177,6 @@ mod tests {
             "http://h/x?a=0&b=1&ID=1&id=2"
         );
         assert_eq!(key("utm_x", "", false, "http://h/x?UTM_X=1"), "http://h/x?UTM_X=1");
-    }
-
-    fn key(drop: &str, keep: &str, sort: bool, uri: &str) -> String {
-        let read = |text: &str| (!text.is_empty()).then(|| text.parse().unwrap());
-        KeyRules { drop: read(drop), keep: read(keep), sort }.apply(&uri.into()).to_string()
     }
 
     #[test]

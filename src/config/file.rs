@@ -11,7 +11,7 @@ use super::options::Options;
 use super::place::Place;
 use super::protect::Protect;
 use super::reverse::origin::ORIGIN;
-use super::reverse::route::ROUTE;
+use super::reverse::route_keys::ROUTE;
 use super::reverse::site::{SITE, SiteSection};
 use super::section::Key;
 use super::sites;

@@ -5,6 +5,7 @@ mod auth;
 mod auth_warnings;
 mod change_kind;
 mod changes;
+mod check;
 mod diagnose;
 mod file;
 mod files;
@@ -41,7 +42,8 @@ pub use options::{ControlTarget, LogTarget, Options, PlannedListener, ResolverKi
 pub use place::Place;
 pub use protect::Protect;
 pub use reverse::origin::{ORIGIN, OriginSection};
-pub use reverse::route::{ROUTE, RouteSection};
+pub use reverse::route::RouteSection;
+pub use reverse::route_keys::ROUTE;
 pub use reverse::site::{SITE, SiteSection};
 pub use reverse::{ReverseOptions, RouteOption};
 pub use rules::RuleOptions;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::http::percent::escaped_byte;
+
 /// Longest name of a file, in bytes (`NAME_MAX` of Linux).
 const MOST_NAME: usize = 255;
 /// Longest path below the folder, in bytes; `PATH_MAX` of Linux with room for names of indexes.
@@ -103,34 +105,21 @@ impl FilePath {
 
 /// Returns a segment without percent-encoding. An escape that is none stands for itself.
 fn decoded(segment: &str) -> Vec<u8> {
-    let bytes = segment.as_bytes();
-    let (mut out, mut at) = (Vec::with_capacity(bytes.len()), 0);
-    while let Some(&byte) = bytes.get(at) {
-        let escaped = match bytes.get(at..at + 3) {
-            Some([b'%', high, low]) => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        match escaped {
-            Some((high, low)) => {
-                out.push(high << 4 | low);
-                at += 3;
+    let mut rest = segment.as_bytes();
+    let mut out = Vec::with_capacity(rest.len());
+    while let [first, tail @ ..] = rest {
+        match escaped_byte(rest) {
+            Some(byte) => {
+                out.push(byte);
+                rest = &rest[3..];
             }
             None => {
-                out.push(byte);
-                at += 1;
+                out.push(*first);
+                rest = tail;
             }
         }
     }
     out
-}
-
-const fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -88,7 +88,9 @@ impl<'a> Validators<'a> {
     #[must_use]
     pub fn not_modified(&self, request: &Fields) -> bool {
         if request.has(Name::IfNoneMatch) {
-            return request.all(Name::IfNoneMatch).any(|list| self.is_named_in(list));
+            return request
+                .all(Name::IfNoneMatch)
+                .any(|list| self.is_named_in(list, |tag, named| tag.matches_weakly(named)));
         }
         // Without `Last-Modified`, the date of origination stands for it (RFC 9111 §4.3.2).
         let modified = self.modified.or(self.date);
@@ -101,23 +103,23 @@ impl<'a> Validators<'a> {
     #[must_use]
     pub fn precondition_fails(&self, request: &Fields) -> bool {
         if request.has(Name::IfMatch) {
-            let is_named = |list: &[u8]| {
-                list.trim_ascii() == b"*"
-                    || Elements::of(list)
-                        .filter_map(EntityTag::parse)
-                        .any(|named| self.tag.is_some_and(|tag| tag.matches_strongly(named)))
-            };
-            return !request.all(Name::IfMatch).any(is_named);
+            let mut lists = request.all(Name::IfMatch);
+            return !lists
+                .any(|list| self.is_named_in(list, |tag, named| tag.matches_strongly(named)));
         }
         let since = request.only(Name::IfUnmodifiedSince).and_then(date::parse);
         since.zip(self.modified).is_some_and(|(since, modified)| modified > since)
     }
 
-    fn is_named_in(&self, list: &[u8]) -> bool {
+    fn is_named_in(
+        &self,
+        list: &[u8],
+        matches: for<'t> fn(EntityTag<'t>, EntityTag<'t>) -> bool,
+    ) -> bool {
         list.trim_ascii() == b"*"
             || Elements::of(list)
                 .filter_map(EntityTag::parse)
-                .any(|named| self.tag.is_some_and(|tag| tag.matches_weakly(named)))
+                .any(|named| self.tag.is_some_and(|tag| matches(tag, named)))
     }
 
     /// Returns true if a range may be answered: there is no `If-Range`, or it matches (§13.1.5). It

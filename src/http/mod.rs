@@ -27,6 +27,7 @@ mod method;
 mod multipart;
 mod name;
 mod parse_error;
+pub(crate) mod percent;
 pub mod range;
 pub mod reference;
 mod scheme;

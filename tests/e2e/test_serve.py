@@ -154,6 +154,24 @@ class Serve(Case):
                     raise StopIteration
         self.assertLess(received, 50_000_000)
         self.assertEqual(self.get(proxy, "/shrinks", "-I")[1]["Content-Length"], "1000000")
+        proxy.stop()
+        self.assertTrue(proxy.lines()[0].endswith("[file-shrunk]"), proxy.lines())
+
+    def test_confined_process_takes_no_other_folder(self):
+        self.write("a", b"a")
+        config, control = self.folder() / "t.toml", self.folder() / "control"
+
+        def configure(folder):
+            config.write_text(f"listen = '127.0.0.1:0'\ncontrol = '{control}'\nconfine = true\n"
+                              f"[[site]]\nfolder = '{folder}'\n")
+
+        configure(self.www)
+        proxy = self.start_proxy("--config", str(config), listen=None)
+        if not any(line.startswith("  confined reads") for line in proxy.banner):
+            self.skipTest("this kernel cannot confine a process")
+        self.assertEqual(self.get(proxy, "/a")[2], b"a")
+        configure(self.folder())
+        self.assertIn("other folders need a restart", self.reload_at(control, code=1))
 
     def test_clients_in_parallel_get_whole_files(self):
         contents = {f"f{n}": os.urandom(200_000 + n) for n in range(8)}

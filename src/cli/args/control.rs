@@ -213,11 +213,15 @@ pub(super) fn renewal(matches: &ArgMatches) -> ControlRequest {
 
 fn socket_args() -> [Arg; 2] {
     let control = Arg::new("control").long("control").value_name("PATH");
-    let port = Arg::new("port").long("port").value_name("PORT").value_parser(value_parser!(u16));
-    [
-        control.help("Control socket of the proxy").conflicts_with("port"),
-        port.help("Port of the first listener, to find the control socket [default: 3128, or that of the only proxy]"),
-    ]
+    [control.help("Control socket of the proxy").conflicts_with("port"), port()]
+}
+
+/// Returns the argument `--port`, by which the control socket is found.
+pub(super) fn port() -> Arg {
+    Arg::new("port").long("port").value_name("PORT").value_parser(value_parser!(u16)).help(
+        "Port of the first listener, to find the control socket [default: 3128, or that of the only \
+         proxy]",
+    )
 }
 
 /// Accepts text that fits into one line of the control protocol.

@@ -7,6 +7,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use crate::cli::args::egress;
 use crate::proxy::ExplainQuery;
 
+use super::control::port;
+
 pub(super) fn command() -> Command {
     let one = |name: &'static str, value, help| {
         Arg::new(name).long(name).value_name(value).help(help).display_order(0)
@@ -41,16 +43,7 @@ pub(super) fn command() -> Command {
         .args(egress::args())
         .arg(flag("json", "Print a JSON object in one line"))
         .arg(flag("live", "Ask the running proxy, which uses its own rules, names and cache"))
-        .arg(
-            Arg::new("port")
-                .long("port")
-                .value_name("PORT")
-                .value_parser(value_parser!(u16))
-                .requires("live")
-                .conflicts_with("control")
-                .display_order(0)
-                .help("Port of the first listener, to find the control socket [default: 3128, or that of the only proxy]"),
-        )
+        .arg(port().requires("live").conflicts_with("control").display_order(0))
 }
 
 /// Reads the request to be explained.

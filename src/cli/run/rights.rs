@@ -26,6 +26,8 @@ pub(super) struct Rights {
     is_confined: bool,
     /// The ports to which the process can connect, if they are restricted.
     ports: Option<BTreeSet<u16>>,
+    /// The folders whose files the process can serve, if it is confined.
+    folders: Vec<PathBuf>,
 }
 
 impl Rights {
@@ -59,10 +61,11 @@ impl Rights {
         if options.confine {
             only_thread()?;
             let ports = settings.dialled_ports();
+            let folders: Vec<PathBuf> = settings.folders().map(Path::to_owned).collect();
             let needs = Needs {
                 read: reads,
                 authorities: places_of_authorities(),
-                folders: settings.folders().map(Path::to_owned).collect(),
+                folders: folders.clone(),
                 library: options.resolver == ResolverKind::System,
                 log: files::access_log(options).map(PathBuf::from),
                 state: options.acme.folder.iter().cloned().chain(files::of_bans(options)).collect(),
@@ -70,7 +73,7 @@ impl Rights {
                 ports: ports.clone(),
             };
             lines.extend(confine::enforce(&needs).map_err(io::Error::other)?);
-            (rights.is_confined, rights.ports) = (true, ports);
+            rights = Self { is_confined: true, ports, folders, ..rights };
         }
         Ok((rights, lines))
     }
@@ -80,6 +83,15 @@ impl Rights {
     /// # Errors
     /// Returns a message about the change that needs a restart.
     pub(super) fn permit(&self, settings: &Settings) -> Result<(), String> {
+        let is_readable = |folder: &&Path| self.folders.iter().any(|own| folder.starts_with(own));
+        if let Some(folder) =
+            settings.folders().find(|folder| self.is_confined && !is_readable(folder))
+        {
+            return Err(format!(
+                "with --confine, the process cannot read {}; other folders need a restart",
+                folder.display()
+            ));
+        }
         let Some(confined) = &self.ports else { return Ok(()) };
         let wanted = settings.dialled_ports();
         if wanted.is_some_and(|wanted| wanted.is_subset(confined)) {

@@ -5,6 +5,7 @@ mod folder;
 mod groups;
 pub(super) mod origin;
 pub(super) mod route;
+pub(super) mod route_keys;
 pub(super) mod site;
 
 use std::fmt;

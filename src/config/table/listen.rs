@@ -3,7 +3,7 @@
 use crate::config::reverse::origin::{health, policy, policy_name, set_health};
 
 use crate::config::options::Options;
-use crate::config::reverse::route::ROUTE;
+use crate::config::reverse::route_keys::ROUTE;
 
 use super::spec::{OptionSpec, flag, many, one};
 use super::value::{push, texts};

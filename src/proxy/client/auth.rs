@@ -39,9 +39,11 @@ pub(super) fn auth(
         routing::auth_site(&exchange.request, &exchange.record, &shared.settings);
     let scope = exchange.record.auth_scope();
     let settings = &shared.settings;
-    let is_admitted = settings.service(service).admits(peer)
-        && routing::may_use(&exchange.request, &exchange.record, settings);
-    let Some(authentication) = shared.authentications.get_mut(&scope).filter(|_| is_admitted)
+    let is_admitted = || {
+        settings.service(service).admits(peer)
+            && routing::may_use(&exchange.request, &exchange.record, settings)
+    };
+    let Some(authentication) = shared.authentications.get_mut(&scope).filter(|_| is_admitted())
     else {
         connection.timers.stop(ClientTimer::Auth);
         return Next::Go(State::Route);

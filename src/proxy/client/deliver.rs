@@ -134,14 +134,7 @@ fn deliver_stored(
     exchange.record.status = Some(form.status(object.status));
     let content_type = object.head.get(Name::ContentType).unwrap_or_default();
     exchange.record.tell_type(cx.shared.settings.log, form.content_type().unwrap_or(content_type));
-    let (at, end) = match &form {
-        _ if exchange.request.method() == Method::Head => (0, 0),
-        Representation::Whole => (0, object.length()),
-        &Representation::Part(first, end) => (first, end),
-        Representation::NotModified | Representation::Unsatisfiable | Representation::Parts(_) => {
-            (0, 0)
-        }
-    };
+    let (at, end) = extent(&form, &exchange.request, object.length());
 
     // Content that is limited by time is sent as longer content is.
     let is_copied = end - at <= COPIED && !cx.shared.throttling.tables.has_bandwidth();
@@ -178,27 +171,16 @@ fn deliver_file(
     exchange.cache_status.detail = Some("file");
     let content_type = head.get(Name::ContentType).unwrap_or_default();
     exchange.record.tell_type(cx.shared.settings.log, form.content_type().unwrap_or(content_type));
-    let (at, end) = match &form {
-        _ if exchange.request.method() == Method::Head => (0, 0),
-        Representation::Whole => (0, length),
-        &Representation::Part(first, end) => (first, end),
-        Representation::NotModified | Representation::Unsatisfiable | Representation::Parts(_) => {
-            (0, 0)
-        }
-    };
+    let (at, end) = extent(&form, &exchange.request, length);
     let out = connection.output.bytes();
     form.write_head(out, &exchange.edited(&head), length);
     let coding = TransferCoding::Identity;
     end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
-    let mut source = FileSource::new(file, at, end);
-    match form {
-        Representation::Parts(parts) if exchange.request.method() != Method::Head => {
-            source.parts = Some(parts);
-        }
-        _ if at == end => return Next::Go(State::Finish),
-        _ => {}
+    let parts = if let Representation::Parts(parts) = form { Some(parts) } else { None };
+    if parts.is_none() && at == end {
+        return Next::Go(State::Finish);
     }
-    let source = Source::File(Box::new(source));
+    let source = Source::File(Box::new(FileSource::new(file, (at, end), parts)));
     Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
 }
 
@@ -217,6 +199,19 @@ fn form_of(
         let moment = format!("{:?} {}", cx.reactor.now().wall, route.uri);
         cx.shared.cache.keys().keyed_pair(&moment)
     })
+}
+
+/// Returns the first byte of content to send, and one past the last; none of several parts, which follow one
+/// by one.
+fn extent(form: &Representation, request: &RequestHead, length: u64) -> (u64, u64) {
+    match form {
+        _ if request.method() == Method::Head => (0, 0),
+        Representation::Whole => (0, length),
+        &Representation::Part(first, end) => (first, end),
+        Representation::NotModified | Representation::Unsatisfiable | Representation::Parts(_) => {
+            (0, 0)
+        }
+    }
 }
 
 /// Appends the content of a stored response from offset `at` up to `end`.

@@ -8,6 +8,7 @@ use std::task::Poll;
 use crate::files::{FileCoding, entity_tag, media_type};
 use crate::http::cond::Validators;
 use crate::http::{Fields, HeadWriter, Method, Status, date};
+use crate::proxy::auth::path_of;
 use crate::proxy::error::{ExchangeError, FileError};
 use crate::proxy::files::{FileAnswer, Found, OpenFile, find, is_missing};
 use crate::proxy::observe::outcome::Outcome;
@@ -68,13 +69,11 @@ fn answer(
 ) -> Next {
     match found {
         Found::Folder => {
-            let (path, query) = match exchange.request.path_and_query().split_once('?') {
-                Some((path, query)) => (path, format!("?{query}")),
-                None => (exchange.request.path_and_query(), String::new()),
-            };
+            let path = path_of(&exchange.request);
+            let query = &exchange.request.path_and_query()[path.len()..];
             // A path that begins with two slashes would be read as a host (RFC 3986 §4.2).
             let dot = if path.starts_with("//") { "/." } else { "" };
-            let location = format!("{dot}{path}/{query}");
+            let location = [dot, path, "/", query].concat();
             exchange.respond(connection, cx, |out, _, context| {
                 respond::redirect(out, Status::MOVED_PERMANENTLY, &location, context)
             })

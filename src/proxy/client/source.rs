@@ -62,18 +62,14 @@ pub(super) struct FileSource {
 }
 
 impl FileSource {
-    pub(super) const fn new(file: Arc<OpenFile>, at: u64, end: u64) -> Self {
-        Self {
-            file,
-            at,
-            end,
-            parts: None,
-            buffer: Vec::new(),
-            filled: 0,
-            taken: 0,
-            direct: 0,
-            job: None,
-        }
+    /// Creates the source of the bytes from offset `at` up to `end`, and of `parts` behind them.
+    pub(super) const fn new(
+        file: Arc<OpenFile>,
+        (at, end): (u64, u64),
+        parts: Option<Box<Multipart>>,
+    ) -> Self {
+        let buffer = Vec::new();
+        Self { file, at, end, parts, buffer, filled: 0, taken: 0, direct: 0, job: None }
     }
 
     /// Gives the buffer the length of the next piece, and forgets the last one.

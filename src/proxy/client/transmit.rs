@@ -4,7 +4,7 @@ use std::io;
 use std::task::Poll;
 use std::time::Duration;
 
-use crate::proxy::error::ExchangeError;
+use crate::proxy::error::{ExchangeError, FileError};
 use crate::proxy::observe::reason::Reason;
 use crate::proxy::timers::ClientTimer;
 use crate::proxy::transfer::body::State as BodyState;
@@ -69,7 +69,13 @@ pub(super) fn transmit(
         }
         match send(&mut transmission.source, exchange, connection, cx) {
             Poll::Ready(Ok(())) => connection.timers.stop(ClientTimer::Send),
-            Poll::Ready(Err(_)) => return Next::Gone(State::Transmit(transmission)),
+            Poll::Ready(Err(error)) => {
+                let is_file = matches!(transmission.source, Source::File(_));
+                if is_file && error.kind() == io::ErrorKind::UnexpectedEof {
+                    exchange.record.reason = Some(ExchangeError::from(FileError::Shrunk).into());
+                }
+                return Next::Gone(State::Transmit(transmission));
+            }
             Poll::Pending => {
                 connection.await_room(cx);
                 return Next::Park(State::Transmit(transmission));

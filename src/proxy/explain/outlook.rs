@@ -15,7 +15,7 @@ use crate::time::Now;
 /// Most stored responses in one explanation.
 const MOST_SHOWN: usize = 64;
 
-/// What the cache would do with a request.
+/// Findings about the cache and a request.
 pub(super) struct Outlook {
     /// The key, the stored responses and the action of the cache.
     pub(super) findings: Vec<TraceEvent>,

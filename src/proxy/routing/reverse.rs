@@ -120,7 +120,8 @@ pub(super) fn auth_site(
 
 /// Returns true if the client may use the route of a request, as far as that is known without its user.
 pub(super) fn may_use(request: &RequestHead, record: &ExchangeRecord, settings: &Settings) -> bool {
-    let Some(sites) = &settings.service(record.listener.service()).sites else { return true };
+    let sites = settings.service(record.listener.service()).sites.as_ref();
+    let Some(sites) = sites.filter(|sites| sites.has_locks()) else { return true };
     let behind = Behind::of(record.peer(), request.fields(), settings, true);
     let site = sites.find(&Names::of(request, &behind).host);
     site.is_none_or(|site| check_client(site, request, &behind).is_ok())

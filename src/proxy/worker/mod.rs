@@ -1,6 +1,7 @@
 //! The worker: a proxy on one reactor. It owns all driven objects, and drives them.
 
 mod accept;
+mod bans;
 mod check;
 mod listen;
 mod listener;
@@ -34,7 +35,6 @@ use crate::proxy::origin::pool::Idle;
 use crate::proxy::origin::resolver::ResolverTask;
 use crate::proxy::settings::Settings;
 use crate::proxy::shared::Shared;
-use crate::proxy::throttling::ban_table::SavedBans;
 use crate::proxy::tunnel::Tunnel;
 use crate::proxy::upkeep::probe::Probe;
 use crate::proxy::upkeep::{self, Upkeep};
@@ -248,38 +248,6 @@ impl Worker {
             return Some(self.shared.notices.remove(0));
         }
         self.shared.admission.take_notice()
-    }
-
-    /// Restores the bans of clients that an earlier process has saved. Returns their number.
-    ///
-    /// # Errors
-    /// A message that names the line, if a line is malformed. No ban is restored then.
-    pub fn restore_bans(&mut self, text: &str, now: Now) -> Result<usize, String> {
-        self.shared.throttling.bans.restore(text, now)
-    }
-
-    /// Has bans of clients saved from now on: the embedder takes them after each turn
-    /// ([`take_bans`](Self::take_bans)).
-    pub const fn save_bans(&mut self) {
-        self.shared.throttling.bans.save();
-    }
-
-    /// Takes the bans of clients, if they have to be saved: once they have changed, but at most once a
-    /// second.
-    pub const fn take_bans(&mut self) -> Option<SavedBans> {
-        self.shared.throttling.bans.take_saved()
-    }
-
-    /// Has bans saved again after a minute, or at the end of the process: the embedder could not save
-    /// them.
-    pub fn save_bans_again(&mut self, reactor: &mut Reactor<Mail>) {
-        self.shared.throttling.bans.save_again(reactor.now().mono);
-        reactor.wake(self.upkeep.token());
-    }
-
-    /// Takes the bans of clients if they have changed since they were taken: for the end of the process.
-    pub fn take_last_bans(&mut self, now: Now) -> Option<SavedBans> {
-        self.shared.throttling.bans.take_last(now)
     }
 
     /// Returns a file for name lookups (such as resolv.conf) that can no longer be read. Its last

@@ -160,7 +160,7 @@ impl<M> Reactor<M> {
 
     /// Sends up to `most` bytes of a file from offset `at`, as much as there is room for, and returns the
     /// number of bytes. They do not pass through the program. Bytes that are not in memory are waited for:
-    /// see [`is_in_memory`](super::super::is_in_memory).
+    /// see [`is_in_memory`](crate::reactor::is_in_memory).
     ///
     /// # Errors
     /// Besides those of `sendfile(2)`, `Unsupported` if the socket has a layer, such as TLS, or if the

@@ -39,12 +39,12 @@ pub struct FolderRules {
 /// Symbolic links that are followed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FollowedLinks {
-    /// None.
+    /// No link.
     Off,
-    /// Those that stay beneath the folder.
+    /// Links that stay beneath the folder.
     #[default]
     Beneath,
-    /// All, also those that lead out of the folder.
+    /// All links, also out of the folder.
     Anywhere,
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::http::percent::escaped_byte;
 use crate::work;
 
 /// A pattern for paths, without queries.
@@ -216,11 +217,7 @@ fn decoded(path: &str) -> Cow<'_, str> {
     let bytes = path.as_bytes();
     let (mut out, mut at) = (String::with_capacity(path.len()), 0);
     while let Some(&byte) = bytes.get(at) {
-        let decoded = match bytes.get(at..at + 3) {
-            Some([b'%', high, low]) => hex(*high).zip(hex(*low)).map(|(high, low)| high * 16 + low),
-            _ => None,
-        };
-        match decoded {
+        match escaped_byte(&bytes[at..]) {
             Some(plain @ (b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~')) => {
                 out.push(char::from(plain));
                 at += 3;
@@ -237,15 +234,6 @@ fn decoded(path: &str) -> Cow<'_, str> {
         }
     }
     out.into()
-}
-
-const fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
