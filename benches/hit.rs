@@ -71,7 +71,7 @@ impl Bench {
         let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
             verifier: Box::new(Nobody),
-            files: Box::new(tidegate::proxy::ReadAtOnce),
+            jobs: Box::new(tidegate::proxy::RunAtOnce),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![host(PROXY)]),
             log: Box::new(NoLog),

@@ -11,21 +11,17 @@
 //!   stops it.
 
 use std::cell::Cell;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
+use tidegate::app::Response;
 use tidegate::auth::{PathMatch, PathPrefix, match_path};
 use tidegate::http::Status;
 use tidegate::proxy::{
-    Action, Command, Environment, Finished, Hook, HookError, Mail, NoLog, Outcome, ReadAtOnce,
-    ReclaimAtOnce, Refusal, RequestEdit, Response, Service, Settings, Sites, ThreadedVerifier,
-    Worker,
+    Action, Finished, Hook, HookError, Outcome, Refusal, RequestEdit, Server, Service, Settings,
+    Sites,
 };
-use tidegate::reactor::{App, Event, Reactor};
-
-const MAX_CLIENTS: usize = 1000;
 
 /// Finished exchanges by outcome, in the order of [`Outcome::ALL`].
 type Counts = [Cell<u64>; Outcome::ALL.len()];
@@ -71,34 +67,9 @@ impl Gatekeeper {
     }
 }
 
-/// The whole program: the proxy, and signals that end it.
-struct Program {
-    worker: Worker,
-}
-
-impl App for Program {
-    type Mail = Mail;
-
-    fn handle(&mut self, reactor: &mut Reactor<Mail>, event: Event<Mail>) {
-        match event {
-            Event::Signal(_) if self.worker.is_draining() => {
-                self.worker.command(Command::Stop, reactor);
-            }
-            Event::Signal(_) => self.worker.command(Command::Drain, reactor),
-            event => self.worker.handle(reactor, event),
-        }
-    }
-}
-
-/// Returns numbers that no client can know.
-fn random() -> io::Result<[u64; 2]> {
-    let mut bytes = [[0; 8]; 2];
-    File::open("/dev/urandom")?.read_exact(bytes.as_flattened_mut())?;
-    Ok(bytes.map(u64::from_ne_bytes))
-}
-
 fn settings(origin: &str) -> Result<Settings, String> {
     let mut settings = Settings::forward("hook-example");
+    settings.log = None;
     settings.service = Service::reverse(Sites::of_origin(origin.parse()?));
     settings.trusted_proxies = vec!["127.0.0.0/8".parse()?, "::1/128".parse()?];
     Ok(settings)
@@ -110,33 +81,17 @@ fn main() -> io::Result<()> {
     let address: SocketAddr = address.parse().map_err(io::Error::other)?;
     let origin = arguments.next().unwrap_or_else(|| "http://127.0.0.1:8000".into());
 
-    let mut reactor = Reactor::new()?;
-    reactor.watch_signals(&[libc::SIGINT, libc::SIGTERM])?; // before any thread starts
-    let environment = Environment {
-        resolver: None,
-        verifier: Box::new(ThreadedVerifier::new(1, reactor.mailbox())),
-        files: Box::new(ReadAtOnce),
-        reclaimer: Box::new(ReclaimAtOnce),
-        addresses: Some(Vec::new()), // the origin is the only destination
-        log: Box::new(NoLog),
-        secret: random()?,
-    };
-    let settings = settings(&origin).map_err(io::Error::other)?;
-    let mut worker = Worker::new(settings, environment, MAX_CLIENTS);
+    let mut server = Server::new(settings(&origin).map_err(io::Error::other)?)?;
     let counts = Rc::new(Counts::default());
-    worker.set_hook(Box::new(Gatekeeper {
+    let hook = Gatekeeper {
         process: std::process::id(),
         requests: 0,
         admin: "/admin/".parse().map_err(io::Error::other)?,
         counts: Rc::clone(&counts),
-    }));
-    println!("listening {}", worker.listen(&mut reactor, address)?);
-
-    let mut program = Program { worker };
-    while !program.worker.is_finished() {
-        reactor.turn(&mut program, None)?;
-    }
-    program.worker.abort(&mut reactor);
+    };
+    server.worker().set_hook(Box::new(hook));
+    println!("listening {}", server.listen(address)?);
+    server.run()?;
     for (outcome, count) in Outcome::ALL.iter().zip(&*counts) {
         println!("{:11} {}", outcome.name(), count.get());
     }

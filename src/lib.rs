@@ -11,6 +11,8 @@ pub mod acme;
 #[cfg(feature = "proxy")]
 pub mod alloc_size;
 #[cfg(feature = "proxy")]
+pub mod app;
+#[cfg(feature = "proxy")]
 pub mod auth;
 #[cfg(feature = "proxy")]
 pub mod balance;
@@ -23,6 +25,8 @@ pub mod config;
 pub mod dns;
 #[cfg(feature = "proxy")]
 pub mod files;
+#[cfg(feature = "proxy")]
+pub mod html;
 #[cfg(feature = "proxy")]
 pub mod http;
 #[cfg(feature = "proxy")]
@@ -48,3 +52,8 @@ pub mod x509;
 #[cfg(all(doctest, feature = "proxy"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Programs of the document about applications.
+#[cfg(all(doctest, feature = "proxy"))]
+#[doc = include_str!("../docs/applications.md")]
+struct Applications;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tidegate::auth::VerifyJob;
 use tidegate::http::{ClientCodec, ClientEvent, HeadLimits, Method};
 use tidegate::proxy::{
-    Environment, Mail, NameResolver, NoLog, PasswordVerifier, ReadAtOnce, ReclaimAtOnce, Settings,
+    Environment, Mail, NameResolver, NoLog, PasswordVerifier, ReclaimAtOnce, RunAtOnce, Settings,
     Worker,
 };
 use tidegate::reactor::sim::{Faults, Network};
@@ -79,7 +79,7 @@ impl Stage {
         let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
             verifier: Box::new(Nobody),
-            files: Box::new(ReadAtOnce),
+            jobs: Box::new(RunAtOnce),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![host(PROXY)]),
             log: Box::new(NoLog),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::SystemTime;
 
+use crate::html;
 use crate::http::date;
 
 /// File of a folder, as a listing shows it.
@@ -23,7 +24,7 @@ pub struct ListedFile {
 #[must_use]
 pub fn listing(path: &str, mut files: Vec<ListedFile>, more: bool) -> String {
     files.sort_by(|one, other| (!one.is_folder, &one.name).cmp(&(!other.is_folder, &other.name)));
-    let title = escaped(path);
+    let title = html::escape(path);
     let mut page = format!(
         "<!doctype html>\n<html><head><meta charset=\"utf-8\"><title>{title}</title>\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n\
@@ -36,7 +37,8 @@ pub fn listing(path: &str, mut files: Vec<ListedFile>, more: bool) -> String {
     for file in &files {
         let slash = if file.is_folder { "/" } else { "" };
         let length = if file.is_folder { String::new() } else { file.length.to_string() };
-        let (link, name) = (encoded(&file.name), escaped(&String::from_utf8_lossy(&file.name)));
+        let (link, name) =
+            (encoded(&file.name), html::escape(&String::from_utf8_lossy(&file.name)));
         // A name with a colon would be read as a scheme (RFC 3986 §4.2).
         let written = writeln!(
             page,
@@ -51,22 +53,6 @@ pub fn listing(path: &str, mut files: Vec<ListedFile>, more: bool) -> String {
     }
     page.push_str("</body></html>\n");
     page
-}
-
-/// Returns a text in which no character has a meaning in HTML.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            character => out.push(character),
-        }
-    }
-    out
 }
 
 /// Returns a name as a segment of a URL.

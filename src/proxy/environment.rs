@@ -8,7 +8,7 @@ use crate::auth::VerifyJob;
 use crate::proxy::observe::access_log::LogSink;
 use crate::reactor::{Mailbox, SystemResolver, ThreadPool};
 
-use super::files::{FileDone, FileReader, FileWork};
+use super::jobs::{JobDone, JobRunner, JobWork, Lane};
 use super::mail::Mail;
 
 /// Resolves names without blocking. Answers arrive as [`Mail::Resolved`].
@@ -77,21 +77,30 @@ impl PasswordVerifier for ThreadedVerifier {
     }
 }
 
-/// Reads files on threads.
+/// Runs jobs on threads, those of each lane on threads of its own.
 #[derive(Debug)]
-pub struct ThreadedFileReader(ThreadPool<Mail>);
+pub struct ThreadedJobs {
+    files: ThreadPool<Mail>,
+    handlers: ThreadPool<Mail>,
+}
 
-impl ThreadedFileReader {
-    /// Creates a reader with at most `threads` jobs at a time, answering through `mailbox`.
+impl ThreadedJobs {
+    /// Creates a runner with at most so many threads for `files`, and for `handlers` of applications, whose
+    /// results arrive through `mailbox`.
     #[must_use]
-    pub fn new(threads: usize, mailbox: Mailbox<Mail>) -> Self {
-        Self(ThreadPool::new(threads, mailbox))
+    pub fn new(files: usize, handlers: usize, mailbox: &Mailbox<Mail>) -> Self {
+        let pool = |threads| ThreadPool::new(threads, mailbox.clone());
+        Self { files: pool(files), handlers: pool(handlers) }
     }
 }
 
-impl FileReader for ThreadedFileReader {
-    fn run(&mut self, work: FileWork) -> io::Result<Option<FileDone>> {
-        self.0.run(move || Mail::File(Box::new(work()))).map(|()| None)
+impl JobRunner for ThreadedJobs {
+    fn run(&mut self, lane: Lane, work: JobWork) -> io::Result<Option<JobDone>> {
+        let pool = match lane {
+            Lane::Files => &self.files,
+            Lane::Handlers => &self.handlers,
+        };
+        pool.run(move || Mail::Job(Box::new(work()))).map(|()| None)
     }
 }
 
@@ -125,8 +134,8 @@ pub struct Environment {
     pub resolver: Option<Box<dyn NameResolver>>,
     /// Verifies passwords.
     pub verifier: Box<dyn PasswordVerifier>,
-    /// Opens and reads files of folders.
-    pub files: Box<dyn FileReader>,
+    /// Runs jobs that would hold up the loop: files of folders, handlers of applications.
+    pub jobs: Box<dyn JobRunner>,
     /// Frees the settings that a reload has replaced.
     pub reclaimer: Box<dyn Reclaimer>,
     /// The addresses of this machine, which are denied as destinations. Changes arrive as

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::auth::VerifyResult;
-use crate::proxy::files::FileDone;
+use crate::proxy::jobs::JobDone;
 use crate::proxy::settings::Settings;
 
 /// A message of another thread or the embedder to a proxy.
@@ -16,8 +16,8 @@ pub enum Mail {
     Resolved(String, io::Result<Vec<IpAddr>>),
     /// The result of verifying a password.
     Verified(VerifyResult),
-    /// The result of opening or reading a file.
-    File(Box<FileDone>),
+    /// The result of a job.
+    Job(Box<JobDone>),
     /// All addresses of this machine, after a change.
     Addresses(Vec<IpAddr>),
     /// A command.

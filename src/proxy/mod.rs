@@ -14,11 +14,13 @@ mod fetch;
 mod files;
 mod hook;
 mod identity;
+mod jobs;
 mod mail;
 pub(super) mod observe;
 mod origin;
 mod remembered;
 pub(super) mod routing;
+mod server;
 pub(super) mod settings;
 pub(super) mod shared;
 mod throttling;
@@ -36,19 +38,20 @@ pub use admin::purge_target::PurgeTarget;
 pub use admin::reload::ReloadRequest;
 pub use certify::{AcmeStore, Certifier, Saved, StoredAccount};
 pub use environment::{
-    Environment, NameResolver, PasswordVerifier, ReclaimAtOnce, Reclaimer, ThreadedFileReader,
+    Environment, NameResolver, PasswordVerifier, ReclaimAtOnce, Reclaimer, ThreadedJobs,
     ThreadedResolver, ThreadedVerifier,
 };
 pub use explain::Explanation;
 pub use explain::query::ExplainQuery;
-pub use files::{FileDone, FileReader, FileWork, ReadAtOnce};
-pub use hook::{Action, FieldRule, Finished, Hook, HookError, Refusal, RequestEdit, Response};
+pub use hook::{Action, Finished, Hook, HookError, Refusal, RequestEdit};
+pub use jobs::{JobDone, JobRunner, JobWork, Lane, RunAtOnce};
 pub use mail::{Command, Mail};
 pub use observe::access_log::{LogSink, NoLog};
 pub use observe::listener::{ListenerKind, ListenerSettings, ServiceId};
 pub use observe::log_format::LogFormat;
 pub use observe::outcome::Outcome;
 pub use observe::stats::Stats;
+pub use server::Server;
 pub use settings::Settings;
 pub use settings::acme::AcmeSettings;
 pub use settings::auth::{AuthRules, ProtectionSpace};
@@ -56,6 +59,7 @@ pub use settings::group::{Check, HashSource, HttpCheck, OriginGroup};
 pub use settings::limits::Limits;
 pub use settings::origin::{OriginPlace, OriginUrl};
 pub use settings::service::Service;
+pub use settings::sites::application::Application;
 pub use settings::sites::field_edit::{FieldEdits, FieldLine, FieldName};
 pub use settings::sites::folder::{Folder, FolderRules, FollowedLinks};
 pub use settings::sites::host_pattern::HostPattern;

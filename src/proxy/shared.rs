@@ -9,7 +9,7 @@ use crate::auth::VerifyId;
 use crate::cache::{Cache, CacheLimits, KeyBuilder, Presented};
 use crate::http::{HeadLimits, RequestHead};
 use crate::proxy::auth::{Authentication, Secrets};
-use crate::proxy::files::FileJobs;
+use crate::proxy::jobs::Jobs;
 use crate::proxy::observe::access_log::AccessLog;
 use crate::proxy::observe::counters::Counters;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
@@ -43,6 +43,8 @@ use super::throttling::Throttling;
 
 /// Size of a buffer for received messages, in bytes.
 const RECEIVED: usize = 16 * 1024;
+/// Most lines for the operator that wait to be taken.
+const MAX_NOTICES: usize = 1000;
 /// Size of a buffer for data in a tunnel, in bytes.
 const TUNNELLED: usize = 64 * 1024;
 
@@ -76,7 +78,7 @@ pub(crate) struct Shared {
     secrets: Secrets,
     pub(super) verifier: Box<dyn PasswordVerifier>,
     /// Jobs that open and read files.
-    pub(super) files: FileJobs,
+    pub(super) jobs: Jobs,
     reclaimer: Box<dyn Reclaimer>,
     /// Replaced rules that exchanges may still hold.
     retired: VecDeque<Arc<RuleSet>>,
@@ -125,7 +127,7 @@ impl Shared {
             authentications: authentications(&settings, &mut secrets),
             secrets,
             verifier: surroundings.verifier,
-            files: FileJobs::new(surroundings.files),
+            jobs: Jobs::new(surroundings.jobs),
             reclaimer: surroundings.reclaimer,
             retired: VecDeque::new(),
             log: AccessLog::new(surroundings.log),
@@ -242,6 +244,13 @@ impl Shared {
     pub(super) fn forget_doubtful(&mut self) {
         for key in self.origins.pool.take_doubtful() {
             self.cache.forget(&key);
+        }
+    }
+
+    /// Tells the operator a line, unless too many wait already.
+    pub(super) fn tell(&mut self, line: String) {
+        if self.notices.len() < MAX_NOTICES {
+            self.notices.push(line);
         }
     }
 

@@ -126,7 +126,7 @@ impl Scene {
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(Vec::new()),
             verifier: Box::new(NoVerifier),
-            files: Box::new(tidegate::proxy::ReadAtOnce),
+            jobs: Box::new(tidegate::proxy::RunAtOnce),
             log: Box::new(NoLog),
             secret: [1, 2],
         };

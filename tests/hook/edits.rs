@@ -1,8 +1,9 @@
 //! Requests that a hook observes and edits.
 
+use tidegate::app::FieldRule;
 use tidegate::auth::{AuthSettings, FailureLimit, PathPrefix, Side, Users};
 use tidegate::proxy::{
-    Action, AuthRules, FieldRule, HookError, LogFormat, ProtectionSpace, RequestEdit, Settings,
+    Action, AuthRules, HookError, LogFormat, ProtectionSpace, RequestEdit, Settings,
 };
 
 use crate::stage::{Stage, content, field};

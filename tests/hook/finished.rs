@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use tidegate::app::Response;
 use tidegate::http::Status;
-use tidegate::proxy::{Action, Refusal, RequestEdit, Response};
+use tidegate::proxy::{Action, Refusal, RequestEdit};
 
 use crate::stage::Stage;
 

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use tidegate::app::Response;
 use tidegate::http::Status;
-use tidegate::proxy::{Action, Refusal, RequestEdit, Response, Settings};
+use tidegate::proxy::{Action, Refusal, RequestEdit, Settings};
 use tidegate::reactor::{Clock, LoopStats, VirtualClock};
 
 use crate::peers::End;

@@ -125,7 +125,7 @@ impl Stage {
         let environment = Environment {
             resolver: None,
             verifier: Box::new(Verifying(proxy.mailbox())),
-            files: Box::new(tidegate::proxy::ReadAtOnce),
+            jobs: Box::new(tidegate::proxy::RunAtOnce),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(Vec::new()),
             log: Box::new(Lines(lines)),

@@ -1,12 +1,13 @@
 //! Responses and refusals that cannot be built.
 
+use tidegate::app::{FieldRule, Response, ResponseError};
 use tidegate::http::Status;
-use tidegate::proxy::{FieldRule, HookError, Refusal, Response};
+use tidegate::proxy::Refusal;
 
 #[track_caller]
 fn assert_rule(name: &str, value: &str, rule: FieldRule) {
     let response = Response::new(Status::OK).unwrap().with_field(name, value);
-    assert_eq!(response.map(drop), Err(HookError::Field { name: name.to_owned(), rule }));
+    assert_eq!(response.map(drop), Err(ResponseError::Field { name: name.to_owned(), rule }));
 }
 
 #[test]
@@ -44,11 +45,11 @@ fn response_keeps_lines_in_order() {
 
 #[test]
 fn response_has_content_only_where_its_status_allows_it() {
-    assert!(matches!(Response::new(Status::CONTINUE), Err(HookError::Interim(_))));
+    assert!(matches!(Response::new(Status::CONTINUE), Err(ResponseError::Interim(_))));
     for code in [204, 205, 304] {
         let response = Response::new(Status::new(code).unwrap()).unwrap();
         assert!(response.clone().with_content("").is_ok(), "{code}");
-        assert!(matches!(response.with_content("x"), Err(HookError::Content(_))), "{code}");
+        assert!(matches!(response.with_content("x"), Err(ResponseError::Content(_))), "{code}");
     }
     let response = Response::new(Status::OK).unwrap().with_content("x").unwrap();
     assert_eq!((response.status(), response.content()), (Status::OK, &b"x"[..]));
@@ -81,5 +82,5 @@ fn errors_name_the_field_and_the_rule() {
     let error = Response::new(Status::OK).unwrap().with_field("Date", "").unwrap_err();
     assert_eq!(error.to_string(), "'Date' cannot be edited: only the proxy writes it");
     let error = Response::new(Status::EARLY_HINTS).unwrap_err();
-    assert_eq!(error.to_string(), "a hook's response is final; status 103 is interim (1xx)");
+    assert_eq!(error.to_string(), "the response has to be final; status 103 is interim (1xx)");
 }

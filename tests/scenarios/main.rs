@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failure")]
 
+mod application;
 mod form;
 mod incoming;
 mod peers;

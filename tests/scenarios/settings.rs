@@ -10,6 +10,8 @@ use tidegate::config::{Options, read_file};
 use tidegate::proxy::{AuthRules, ClientLimits, ProtectionSpace, Settings, Sites};
 use tidegate::units::{Bytes, Unit};
 
+use super::application;
+
 /// The pseudonym in `Via`.
 pub(crate) const PSEUDONYM: &str = "gate";
 
@@ -34,6 +36,7 @@ pub(crate) fn read_config(file: &str) -> Result<Settings, String> {
 pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(), String> {
     match name {
         "to" => settings.service.sites = Some(Arc::new(Sites::of_origin(text.parse()?))),
+        "application" => settings.service.sites = Some(Arc::new(application::site(text)?)),
         "via" => settings.via = text.to_owned(),
         "cache-memory" => settings.cache_memory = size(text)?.map_or(0, |bytes| bytes),
         "cache-object-max" => settings.cache_object_max = size(text)?.map(|bytes| bytes as u64),

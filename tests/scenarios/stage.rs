@@ -11,11 +11,11 @@ use std::time::{Duration, SystemTime};
 
 use tidegate::auth::VerifyJob;
 use tidegate::proxy::{
-    Command, Environment, ListenerKind, ListenerSettings, LogSink, Mail, NameResolver,
-    PasswordVerifier, Reclaimer, ServiceId, Settings, Worker,
+    Command, Environment, JobDone, JobRunner, JobWork, Lane, ListenerKind, ListenerSettings,
+    LogSink, Mail, NameResolver, PasswordVerifier, Reclaimer, ServiceId, Settings, Worker,
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network};
-use tidegate::reactor::{Clock, LoopStats, Reactor, TcpTransport, VirtualClock};
+use tidegate::reactor::{Clock, LoopStats, Mailbox, Reactor, TcpTransport, VirtualClock};
 use tidegate::tls::{OriginTls, ServerTls};
 
 use super::peers::Peers;
@@ -127,6 +127,17 @@ fn perfect(terrain: &Terrain) -> Faults {
     Faults { window: window..window + 1, ..Faults::NONE }
 }
 
+/// Runs jobs at once, and sends their results as mail, as threads do.
+#[derive(Debug)]
+struct Mailed(Mailbox<Mail>);
+
+impl JobRunner for Mailed {
+    fn run(&mut self, _: Lane, work: JobWork) -> io::Result<Option<JobDone>> {
+        let sent = self.0.send(Mail::Job(Box::new(work())));
+        sent.map(|()| None).map_err(|_| io::ErrorKind::OutOfMemory.into())
+    }
+}
+
 impl Ground {
     pub(crate) fn new(medium: Medium, security: Security, terrain: &Terrain) -> io::Result<Self> {
         match medium {
@@ -187,7 +198,7 @@ impl Ground {
         let surroundings = Environment {
             resolver: Some(Box::new(Asker(asker))),
             verifier: Box::new(Hashing(verifier)),
-            files: Box::new(tidegate::proxy::ReadAtOnce),
+            jobs: Box::new(Mailed(self.proxy.mailbox())),
             reclaimer: Box::new(Elsewhere),
             addresses: Some(vec![HERE]),
             log: Box::new(Lines(writer)),

@@ -99,7 +99,7 @@ impl Bench {
         let surroundings = Environment {
             resolver: Some(Box::new(Table { mailbox: reactor.mailbox(), asked: sender, names })),
             verifier: Box::new(Unused),
-            files: Box::new(tidegate::proxy::ReadAtOnce),
+            jobs: Box::new(tidegate::proxy::RunAtOnce),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![here, "10.0.0.5".parse().unwrap()]),
             log: Box::new(NoLog),

@@ -289,7 +289,7 @@ fn worker(rng: &mut Rng) -> Worker {
     let surroundings = Environment {
         resolver: Some(Box::new(Unused)),
         verifier: Box::new(Unused),
-        files: Box::new(tidegate::proxy::ReadAtOnce),
+        jobs: Box::new(tidegate::proxy::RunAtOnce),
         reclaimer: Box::new(ReclaimAtOnce),
         addresses: Some(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(NoLog),

@@ -94,7 +94,7 @@ impl Bench {
         let surroundings = Environment {
             resolver: Some(Box::new(Unused)),
             verifier: Box::new(Unused),
-            files: Box::new(tidegate::proxy::ReadAtOnce),
+            jobs: Box::new(tidegate::proxy::RunAtOnce),
             reclaimer: Box::new(Counting(told)),
             addresses: Some(vec![here]),
             log: Box::new(NoLog),

@@ -390,7 +390,7 @@ fn worker(
     let surroundings = Environment {
         resolver: by_mail,
         verifier: Box::new(Hashing(hasher)),
-        files: Box::new(tidegate::proxy::ReadAtOnce),
+        jobs: Box::new(tidegate::proxy::RunAtOnce),
         reclaimer: Box::new(ReclaimAtOnce),
         addresses: Some(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(BlockedLog { rng: rng.clone(), lost: 0, all: logger }),

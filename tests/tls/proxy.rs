@@ -92,7 +92,7 @@ impl Stage {
         let environment = Environment {
             resolver: None,
             verifier: Box::new(NoPasswords),
-            files: Box::new(tidegate::proxy::ReadAtOnce),
+            jobs: Box::new(tidegate::proxy::RunAtOnce),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![IpAddr::from([203, 0, 113, 1])]),
             log: Box::new(NoLog),

@@ -11,11 +11,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules that any other may use.
-const BELOW_ALL: &[&str] = &["alloc_size", "shares", "suggestion", "time", "units", "work"];
+const BELOW_ALL: &[&str] = &["alloc_size", "html", "shares", "suggestion", "time", "units", "work"];
 
 /// Which modules each module may use, beside itself and those.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("alloc_size", &[]),
+    ("html", &[]),
     ("shares", &[]),
     ("suggestion", &[]),
     ("time", &[]),
@@ -31,6 +32,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cache", &["http"]),
     ("files", &["http"]),
     ("auth", &["http"]),
+    ("app", &["http"]),
     ("access", &["http"]),
     ("throttle", &["access"]),
     ("tls", &["http", "reactor", "x509"]),
@@ -39,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "access",
             "acme",
+            "app",
             "auth",
             "balance",
             "cache",
@@ -57,6 +60,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "access",
             "acme",
+            "app",
             "auth",
             "balance",
             "cache",
@@ -88,6 +92,7 @@ const SANS_IO: &[&str] = &[
     "suggestion",
     "x509",
     "acme",
+    "app",
     "proxy_protocol",
 ];
 
@@ -198,6 +203,7 @@ const WAITS: &[&str] = &[
 
 /// Modules whose code runs while the proxy does.
 const RUNNING: &[&str] = &[
+    "app",
     "dns",
     "files",
     "http",

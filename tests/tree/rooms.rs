@@ -10,6 +10,7 @@ const ROOMS: &[&str] = &[
     "error",
     "observe",
     "hook",
+    "jobs",
     "settings",
     "files",
     "mail",
@@ -30,6 +31,7 @@ const ROOMS: &[&str] = &[
     "client",
     "admin",
     "worker",
+    "server",
 ];
 
 #[test]

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::config::{Options, ResolverKind};
 use crate::proxy::{
-    Environment, LogSink, Mail, Settings, ThreadedFileReader, ThreadedResolver, ThreadedVerifier,
+    Environment, LogSink, Mail, Settings, ThreadedJobs, ThreadedResolver, ThreadedVerifier,
 };
 use crate::reactor::{Reactor, interface_addresses};
 
@@ -14,6 +14,8 @@ use super::allocator::Reclaiming;
 
 /// Most threads that open and read files which the system does not have in memory.
 const FILE_THREADS: usize = 8;
+/// Most threads that run handlers of applications, which the binary has none of.
+const HANDLER_THREADS: usize = 1;
 
 /// Secret random numbers of the process, different in each.
 #[derive(Clone, Debug)]
@@ -49,7 +51,7 @@ pub(crate) fn surroundings(
             ResolverKind::System => Some(Box::new(threaded())),
         },
         verifier: Box::new(ThreadedVerifier::new(limits.password_threads, reactor.mailbox())),
-        files: Box::new(ThreadedFileReader::new(FILE_THREADS, reactor.mailbox())),
+        jobs: Box::new(ThreadedJobs::new(FILE_THREADS, HANDLER_THREADS, &reactor.mailbox())),
         reclaimer: Box::new(Reclaiming::new(reactor.mailbox())),
         addresses,
         log,

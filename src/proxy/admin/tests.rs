@@ -86,7 +86,7 @@ impl Bench {
         let surroundings = Environment {
             resolver: Some(Box::new(Nobody)),
             verifier: Box::new(Nobody),
-            files: Box::new(crate::proxy::ReadAtOnce),
+            jobs: Box::new(crate::proxy::RunAtOnce),
             reclaimer: Box::new(ReclaimAtOnce),
             addresses: Some(vec![here]),
             log: Box::new(NoLog),

@@ -11,6 +11,7 @@ use crate::http::{Fields, HeadWriter, Method, Status, date};
 use crate::proxy::auth::path_of;
 use crate::proxy::error::{ExchangeError, FileError};
 use crate::proxy::files::{FileAnswer, Found, OpenFile, find, is_missing};
+use crate::proxy::jobs::Lane;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::transfer::representation::Representation;
 use crate::reactor::Token;
@@ -37,7 +38,7 @@ pub(super) fn open(
     }
     let found = match opening.job {
         None => find(&opening.wanted, true),
-        Some(job) => match cx.shared.files.take(job) {
+        Some(job) => match cx.shared.jobs.take(job) {
             Some(FileAnswer::Found(found)) => {
                 opening.job = None;
                 found
@@ -49,7 +50,7 @@ pub(super) fn open(
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
             let wanted = Arc::clone(&opening.wanted);
             let work = move || FileAnswer::Found(find(&wanted, false));
-            match cx.shared.files.begin(connection.token, work, cx.reactor) {
+            match cx.shared.jobs.begin((Lane::Files, connection.token), work, cx.reactor) {
                 Ok(job) => opening.job = Some(job),
                 Err(_) => return Next::fail(State::Open(opening), ExchangeError::Overloaded),
             }
@@ -146,7 +147,7 @@ pub(super) fn fill(
     cx: &mut ClientCx<'_>,
 ) -> Poll<Result<(), ExchangeError>> {
     let read = match source.job {
-        Some(job) => match cx.shared.files.take(job) {
+        Some(job) => match cx.shared.jobs.take(job) {
             Some(FileAnswer::Read(buffer, read)) => {
                 (source.job, source.buffer) = (None, buffer);
                 read
@@ -172,7 +173,7 @@ pub(super) fn fill(
                 let read = file.read_at(&mut buffer, at, false);
                 FileAnswer::Read(buffer, read)
             };
-            match cx.shared.files.begin(client, work, cx.reactor) {
+            match cx.shared.jobs.begin((Lane::Files, client), work, cx.reactor) {
                 Ok(job) => source.job = Some(job),
                 Err(_) => return Poll::Ready(Err(ExchangeError::Overloaded)),
             }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use crate::app::Response;
 use crate::http::{Method, Name};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::hook::{Action, Refusal, RequestEdit, Response};
+use crate::proxy::hook::{Action, Refusal, RequestEdit};
 
 use super::connection::Connection;
 use super::context::ClientCx;

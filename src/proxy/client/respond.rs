@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::app::Response;
 use crate::http::{HeadWriter, Method, Name, RequestHead, Status, Version, date};
 use crate::proxy::error::{ErrorStatus, ExchangeError};
-use crate::proxy::hook::Response;
 use crate::proxy::settings::sites::field_edit::FieldEdits;
 use crate::proxy::settings::sites::site_route::FixedAnswer;
 use crate::proxy::transfer::send_buffer::TransferCoding;

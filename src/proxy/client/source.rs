@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::cache::Object;
 use crate::http::Multipart;
-use crate::proxy::files::{JobId, OpenFile};
+use crate::proxy::files::OpenFile;
+use crate::proxy::jobs::JobId;
 use crate::proxy::mail::Mail;
 use crate::proxy::shared::Shared;
 use crate::proxy::transfer::pending_response::PendingResponse;
@@ -140,7 +141,7 @@ impl Source {
         match self {
             Self::Stored { .. } => {}
             Self::Pending { reading, .. } => reading.release(reactor, shared),
-            Self::File(file) => file.job.into_iter().for_each(|job| shared.files.leave(job)),
+            Self::File(file) => file.job.into_iter().for_each(|job| shared.jobs.leave(job)),
         }
     }
 }

@@ -7,7 +7,8 @@ use crate::auth::VerifyId;
 use crate::cache::Object;
 use crate::http::{Fields, Status};
 use crate::proxy::error::ExchangeError;
-use crate::proxy::files::{JobId, OpenFile, Wanted};
+use crate::proxy::files::{OpenFile, Wanted};
+use crate::proxy::jobs::JobId;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::pending_response::ResponseMeta;
@@ -202,7 +203,7 @@ impl State {
     pub(super) fn release(self, client: &Connection, cx: &mut ClientCx<'_>) {
         match self {
             Self::Open(Opening { job, .. }) => {
-                job.into_iter().for_each(|job| cx.shared.files.leave(job));
+                job.into_iter().for_each(|job| cx.shared.jobs.leave(job));
             }
             Self::Auth(Auth::Verifying(id)) => {
                 cx.shared.leave_verification(&id, client.token);

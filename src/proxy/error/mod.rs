@@ -94,6 +94,29 @@ pub(crate) enum ExchangeError {
     OnlyIfCached,
     /// No file of the folder answers the request.
     File(FileError),
+    /// The application has no answer.
+    Application(ApplicationError),
+}
+
+/// Reasons for which an application has no answer, or not all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ApplicationError {
+    /// The handler or its stream has failed.
+    Failed,
+    /// The handler or its stream has panicked.
+    Panicked,
+    /// The reply breaks a rule of HTTP.
+    Reply(ParseError),
+    /// The handler, or a step of its stream, took too long.
+    Timeout,
+    /// Too many calls run or wait for a thread.
+    Busy,
+    /// The content of the request is larger than the application takes.
+    ContentTooLarge,
+    /// The stream has ended before the content that was promised.
+    Short,
+    /// The stream has produced more content than was promised.
+    Long,
 }
 
 /// Reasons for which no file of a folder answers a request.
@@ -230,6 +253,7 @@ impl ExchangeError {
             }
             Self::OnlyIfCached => (Status::GATEWAY_TIMEOUT, "proxy_internal_response"),
             Self::File(error) => (error.status(), "proxy_internal_response"),
+            Self::Application(error) => error.error_status(),
         };
         ErrorStatus { status, kind }
     }
@@ -280,6 +304,7 @@ impl ExchangeError {
             Self::RetriesSpent => "retry-budget".into(),
             Self::OnlyIfCached => "only-if-cached".into(),
             Self::File(error) => error.name().into(),
+            Self::Application(error) => error.name().into(),
         }
     }
 
@@ -363,6 +388,12 @@ impl ExchangeError {
                 | Self::TooManyInterims
                 | Self::NoMember(_)
                 | Self::RetriesSpent
+                | Self::Application(
+                    ApplicationError::Failed
+                        | ApplicationError::Panicked
+                        | ApplicationError::Reply(_)
+                        | ApplicationError::Timeout
+                )
         )
     }
 
@@ -382,7 +413,13 @@ impl ExchangeError {
 
     /// Returns true if the proxy did not ask the origin, for lack of resources or of places there.
     pub(super) const fn is_overload(&self) -> bool {
-        matches!(self, Self::Overloaded | Self::QueueFull | Self::QueueTimeout)
+        matches!(
+            self,
+            Self::Overloaded
+                | Self::QueueFull
+                | Self::QueueTimeout
+                | Self::Application(ApplicationError::Busy)
+        )
     }
 
     /// Returns true if no connection to the origin was established.
@@ -396,9 +433,11 @@ impl ExchangeError {
             Self::TooManyFailures(left) | Self::RateLimited(left) | Self::Banned(left) => {
                 Some(*left)
             }
-            Self::NoMember(_) | Self::QueueFull | Self::QueueTimeout | Self::RetriesSpent => {
-                Some(Duration::from_secs(1))
-            }
+            Self::NoMember(_)
+            | Self::QueueFull
+            | Self::QueueTimeout
+            | Self::RetriesSpent
+            | Self::Application(ApplicationError::Busy) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }
@@ -452,6 +491,39 @@ impl Timeout {
 impl From<FileError> for ExchangeError {
     fn from(error: FileError) -> Self {
         Self::File(error)
+    }
+}
+
+impl From<ApplicationError> for ExchangeError {
+    fn from(error: ApplicationError) -> Self {
+        Self::Application(error)
+    }
+}
+
+impl ApplicationError {
+    const fn error_status(self) -> (Status, &'static str) {
+        match self {
+            Self::Failed | Self::Panicked | Self::Reply(_) => {
+                (Status::INTERNAL_SERVER_ERROR, "http_protocol_error")
+            }
+            Self::Short | Self::Long => (Status::INTERNAL_SERVER_ERROR, "http_response_incomplete"),
+            Self::Timeout => (Status::GATEWAY_TIMEOUT, "http_response_timeout"),
+            Self::Busy => (Status::SERVICE_UNAVAILABLE, "connection_limit_reached"),
+            Self::ContentTooLarge => (Status::CONTENT_TOO_LARGE, "http_request_error"),
+        }
+    }
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "application-failed",
+            Self::Panicked => "application-panicked",
+            Self::Reply(_) => "application-reply",
+            Self::Timeout => "application-timeout",
+            Self::Busy => "application-busy",
+            Self::ContentTooLarge => "application-content",
+            Self::Short => "application-short",
+            Self::Long => "application-long",
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::auth::ChallengeReason;
 use crate::files::PathError;
 use crate::tls::Problem;
 
-use super::{ExchangeError, FileError, NotSupported};
+use super::{ApplicationError, ExchangeError, FileError, NotSupported};
 
 /// The error and its remedy, as sentences for the content of the response.
 impl fmt::Display for ExchangeError {
@@ -94,6 +94,7 @@ impl fmt::Display for ExchangeError {
                 "the request accepts only a stored response, and none can be used."
             }
             Self::File(error) => return write_file_error(f, error),
+            Self::Application(error) => application_error(*error),
         })
     }
 }
@@ -109,6 +110,20 @@ fn write_file_error(f: &mut fmt::Formatter<'_>, error: &FileError) -> fmt::Resul
         FileError::Shrunk => "the file became shorter while it was sent.",
         FileError::Unreadable(why) => return write!(f, "the file cannot be read: {why}."),
     })
+}
+
+/// Returns the text about an application. Its reasons are for the operator.
+const fn application_error(error: ApplicationError) -> &'static str {
+    match error {
+        ApplicationError::Failed | ApplicationError::Panicked => "the application has failed.",
+        ApplicationError::Reply(_) => "the reply of the application breaks a rule of HTTP.",
+        ApplicationError::Timeout => "the application did not answer in time.",
+        ApplicationError::Busy => "the application is busy; try again later.",
+        ApplicationError::ContentTooLarge => "the content is larger than the application takes.",
+        ApplicationError::Short | ApplicationError::Long => {
+            "the content of the application has not the length that was promised."
+        }
+    }
 }
 
 fn write_client_denied(f: &mut fmt::Formatter<'_>, client: IpAddr) -> fmt::Result {

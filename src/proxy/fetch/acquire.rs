@@ -1,4 +1,4 @@
-//! Acquire: gets a connection to the origin, an idle one or a new one.
+//! Acquire: gets a connection to the origin, an idle one or a new one. An application needs none.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::routing::route::Origin;
 use crate::proxy::shared::Shared;
 
+use super::application::Call;
 use super::attempt::Attempt;
 use super::context::FetchCx;
 use super::place::take_place;
@@ -24,6 +25,10 @@ pub(super) fn acquire(
     mut dial: Option<Box<Dial>>,
     cx: &mut FetchCx<'_>,
 ) -> Next {
+    if let Some(application) = fetch.request.route.application() {
+        let call = Call::new(Arc::clone(application), fetch.token(), cx);
+        return Next::Go(State::Call(Box::new(call)));
+    }
     match connect(fetch, &mut dial, cx) {
         Poll::Pending => Next::Park(State::Acquire(dial)),
         Poll::Ready(Err(error)) => Next::Fail(State::Acquire(dial), error),

@@ -1,8 +1,9 @@
 //! Attempts: requests that are sent on a connection, and responses that are received on it.
 
+use std::net::SocketAddr;
 use std::time::Instant;
 
-use crate::http::{ClientCodec, HeadLimits, Method};
+use crate::http::{ClientCodec, HeadLimits, Method, ResponseHead};
 use crate::proxy::origin::pool::OriginConnection;
 use crate::proxy::transfer::recv_buffer::RecvBuffer;
 use crate::proxy::transfer::send_buffer::SendBuffer;
@@ -61,6 +62,16 @@ impl Attempt {
         self.sending = Sending::of(upload);
     }
 
+    /// Returns a head that was received on the connection.
+    pub(super) const fn received<'a>(&self, head: &'a ResponseHead) -> Received<'a> {
+        Received {
+            head,
+            sent_at: self.sent_at,
+            origin: self.connection.address,
+            is_bound: self.connection.bound_to.is_some(),
+        }
+    }
+
     /// Returns true if the whole request was sent.
     pub(super) const fn has_sent_request(&self) -> bool {
         matches!(self.sending, Sending::Complete) && self.output.is_empty()
@@ -84,6 +95,18 @@ impl Attempt {
     pub(super) const fn held(&self) -> usize {
         self.input.held() + self.output.held()
     }
+}
+
+/// A response head as it was received, and where from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Received<'a> {
+    pub(super) head: &'a ResponseHead,
+    /// Time at which the request was sent.
+    pub(super) sent_at: Instant,
+    /// Address of the origin; `None` for a socket in the file system, and for an application.
+    pub(super) origin: Option<SocketAddr>,
+    /// True if the connection is one client's own.
+    pub(super) is_bound: bool,
 }
 
 impl Sending {

@@ -109,7 +109,7 @@ fn receive_bytes(
 /// Returns true if the body has room, or needs none because all content `is_read`. Otherwise the
 /// readers are waited for. If there are several, those that hold up the others for too long are
 /// dropped.
-fn has_room(fetch: &mut Fetch, is_read: bool, cx: &mut FetchCx<'_>) -> bool {
+pub(super) fn has_room(fetch: &mut Fetch, is_read: bool, cx: &mut FetchCx<'_>) -> bool {
     let body = &mut fetch.response(&mut cx.shared.responses).body;
     let now = cx.reactor.now().mono;
     if fetch.timers.expires(FetchTimer::Slowest, now) {
@@ -141,7 +141,7 @@ fn complete(
 
 /// Accounts the content that is kept for the cache. Once the content is too large for the cache, it
 /// is only passed on, to the readers that keep up. A part is stored as far as it was received.
-fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
+pub(super) fn account(fetch: &Fetch, cx: &mut FetchCx<'_>) {
     let fits = cx.shared.account(fetch.response);
     let response = fetch.response(&mut cx.shared.responses);
     let small = cx.shared.cache.accepts_length(response.body.buffered());

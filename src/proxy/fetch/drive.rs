@@ -9,11 +9,13 @@ use crate::reactor::Wake;
 
 use super::RangeFill;
 use super::acquire::acquire;
+use super::call::call;
 use super::content::content;
 use super::context::FetchCx;
 use super::finish::{end, store_part};
 use super::gather::gather;
 use super::head::head;
+use super::produce::produce;
 use super::retry::NoRetry;
 use super::send::send;
 use super::state::{Fetch, State};
@@ -67,6 +69,8 @@ impl Fetch {
             State::Send(attempt) => send(self, attempt, cx),
             State::Head(attempt) => head(self, attempt, cx),
             State::Content(attempt) => content(self, attempt, cx),
+            State::Call(of) => call(self, of, cx),
+            State::Produce(production) => produce(self, production, cx),
             State::Finished => unreachable!("a fetch that has ended is not driven"),
         };
         match next {

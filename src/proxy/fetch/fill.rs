@@ -7,11 +7,11 @@ use crate::access::AddressClass;
 use crate::balance::Outcome;
 use crate::cache::Object;
 use crate::http::range::Part;
-use crate::http::{BodyLength, ParseError, ResponseHead, Status};
+use crate::http::{BodyLength, ParseError, Status};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::transfer::pending_response::ResponseMeta;
 
-use super::attempt::Attempt;
+use super::attempt::Received;
 use super::context::FetchCx;
 use super::publish::publish;
 use super::range_fill::{MAX_REQUESTS, RangeFill, is_gap_response, next_range};
@@ -26,20 +26,20 @@ use super::step::AfterHead;
 /// A truncated response, if an earlier gap was filled and this one is not.
 pub(super) fn take_head(
     fetch: &mut Fetch,
-    attempt: &Attempt,
-    head: &ResponseHead,
+    received: Received<'_>,
     cx: &mut FetchCx<'_>,
 ) -> Result<Option<AfterHead>, ExchangeError> {
+    let head = received.head;
     let Some(fill) = fetch.request.fill.clone() else { return Ok(None) };
     let Some(object) = &fill.object else { return Ok(None) };
     let is_published = fill.requests > 1;
-    let address = attempt.connection.address.map(|address| address.ip());
+    let address = received.origin.map(|address| address.ip());
     if let Some(part) = fill.part_of(head, object).filter(|_| may_merge(object, address)) {
         if is_published {
             return Ok(Some(AfterHead::Content));
         }
         if fill.is_feasible_with(part) {
-            begin(fetch, attempt, &fill, object, head, cx);
+            begin(fetch, received, &fill, object, cx);
             return Ok(Some(AfterHead::Content));
         }
     }
@@ -67,13 +67,12 @@ fn may_merge(object: &Object, address: Option<IpAddr>) -> bool {
 /// received.
 fn begin(
     fetch: &mut Fetch,
-    attempt: &Attempt,
+    received: Received<'_>,
     fill: &RangeFill,
     object: &Object,
-    head: &ResponseHead,
     cx: &mut FetchCx<'_>,
 ) {
-    let (object, storable) = revalidate::updated(fetch, attempt, object, head, cx);
+    let (object, storable) = revalidate::updated(fetch, received, object, cx);
     if storable.is_err() {
         cx.shared.cache.forget(&fetch.request.key);
     }
@@ -85,7 +84,7 @@ fn begin(
         body_length: BodyLength::Known(length),
         storing: storable,
         part: Some(Part { first: fill.first, end: fill.end, length }),
-        origin: attempt.connection.address,
+        origin: received.origin,
     };
     publish(fetch, meta, cx);
     let stored = object.content.part(fill.first, fill.gap.0);

@@ -38,10 +38,11 @@ pub(super) fn gather(
     Next::Fail(State::Gather(upload, attempt), error)
 }
 
-/// Sends a 100 to a client that waits for one, once: an origin of HTTP/1.0 never does (RFC 9110
-/// §10.1.1).
+/// Sends a 100 to a client that waits for one, once: an origin of HTTP/1.0 never does, nor does an
+/// application (RFC 9110 §10.1.1).
 pub(super) fn send_continue(fetch: &mut Fetch, cx: &mut FetchCx<'_>) {
-    let expected = fetch.request.old_origin && expects_continue(&fetch.request.head);
+    let silent = fetch.request.old_origin || fetch.request.route.application().is_some();
+    let expected = silent && expects_continue(&fetch.request.head);
     if expected && !std::mem::replace(&mut fetch.continue_sent, true) {
         let head = Fields::after(b"HTTP/1.1 100 Continue\r\n".to_vec(), 0);
         fetch.response(&mut cx.shared.responses).publish_interim(head, cx.reactor);

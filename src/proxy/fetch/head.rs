@@ -13,7 +13,7 @@ use crate::proxy::timers::FetchTimer;
 use crate::proxy::transfer::pending_response::{FetchResult, OriginSide, ResponseMeta};
 use crate::tls::Problem;
 
-use super::attempt::{Attempt, Sending};
+use super::attempt::{Attempt, Received, Sending};
 use super::context::FetchCx;
 use super::publish::publish;
 use super::send::push_request;
@@ -40,8 +40,15 @@ pub(super) fn head(fetch: &mut Fetch, mut attempt: Box<Attempt>, cx: &mut FetchC
         Ok(state) => return Next::Go(state),
         Err(attempt) => attempt,
     };
-    match take_head(fetch, &mut attempt, &head, cx) {
-        Ok(AfterHead::Content) => Next::Go(State::Content(attempt)),
+    match take_head(fetch, attempt.received(&head), cx) {
+        Ok(AfterHead::Content) => {
+            // The origin does not want the rest of the request (RFC 9112 §9.5).
+            let closes = !ConnectionOptions::of(head.version(), head.fields()).persistent;
+            if closes && head.status().code() >= 400 {
+                attempt.sending = Sending::Stopped;
+            }
+            Next::Go(State::Content(attempt))
+        }
         Ok(AfterHead::AskAgain) => Next::Go(fetch.ask_again(attempt, cx)),
         Err(error) => Next::Fail(State::Head(attempt), error),
     }
@@ -136,18 +143,18 @@ fn remember_version(fetch: &Fetch, head: &ResponseHead, cx: &mut FetchCx<'_>) {
 }
 
 /// Decides how a response is used, from its final head.
-fn take_head(
+pub(super) fn take_head(
     fetch: &mut Fetch,
-    attempt: &mut Attempt,
-    head: &ResponseHead,
+    received: Received<'_>,
     cx: &mut FetchCx<'_>,
 ) -> Result<AfterHead, ExchangeError> {
+    let head = received.head;
     let status = head.status();
     let validated = std::mem::take(&mut fetch.request.validate);
     if status == Status::NOT_MODIFIED && !validated.is_empty() {
-        return Ok(revalidate::confirm(fetch, attempt, &validated, head, cx));
+        return Ok(revalidate::confirm(fetch, received, &validated, cx));
     }
-    if let Some(next) = fill::take_head(fetch, attempt, head, cx)? {
+    if let Some(next) = fill::take_head(fetch, received, cx)? {
         return Ok(next);
     }
     if matches!(status.code(), 500 | 502 | 503 | 504)
@@ -156,22 +163,17 @@ fn take_head(
         fetch.outcome.get_or_insert(Outcome::Success); // the member has answered
         return Err(ExchangeError::OriginGone);
     }
-    // The origin does not want the rest of the request (RFC 9112 §9.5).
-    let closes = !ConnectionOptions::of(head.version(), head.fields()).persistent;
-    if closes && status.code() >= 400 {
-        attempt.sending = Sending::Stopped;
-    }
     revalidate::invalidate(fetch, head, cx);
-    revalidate::freshen_by_head(fetch, attempt, head, cx);
+    revalidate::freshen_by_head(fetch, received, cx);
     let now = cx.reactor.now();
     let fields = rewrite_response::response_fields(head, &fetch.request, &cx.shared.settings, now);
     let meta = ResponseMeta {
         status,
         head: fields,
         body_length: head.body_length(),
-        storing: storable(fetch, attempt, head, cx),
+        storing: storable(fetch, received, cx),
         part: None,
-        origin: attempt.connection.address,
+        origin: received.origin,
         sticky: fetch.sticky_cookie(cx),
     };
     match partial::of_the_whole(meta, fetch) {
@@ -185,17 +187,17 @@ fn take_head(
 
 fn storable(
     fetch: &mut Fetch,
-    attempt: &Attempt,
-    head: &ResponseHead,
+    received: Received<'_>,
     cx: &FetchCx<'_>,
 ) -> Result<Storable, NotStored> {
+    let head = received.head;
     if !cx.shared.cache.is_on() {
         return Err(NotStored::Off);
     }
     if fetch.request.bypasses_cache {
         return Err(NotStored::Bypass);
     }
-    if attempt.connection.bound_to.is_some() {
+    if received.is_bound {
         return Err(NotStored::Authorization);
     }
     // Of a part, as much is kept as there is room for.
@@ -207,7 +209,7 @@ fn storable(
         return Err(NotStored::VaryAll);
     }
     let is_of_user = fetch.request.tells_user();
-    fetch.ask_cache(head.status(), head.fields(), attempt.sent_at, cx, |request, response| {
+    fetch.ask_cache(head.status(), head.fields(), received.sent_at, cx, |request, response| {
         if is_of_user && !response.is_shared() {
             return Err(NotStored::Authorization);
         }

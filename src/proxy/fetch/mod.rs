@@ -17,9 +17,12 @@
 //! | Send     | the attempt               | nothing: it writes the request's head      |
 //! | Head     | the attempt               | a final response head                      |
 //! | Content  | the attempt               | the rest of the response, and room for it  |
+//! | Call     | the call of a handler     | the request's content, and a reply         |
+//! | Produce  | the stream of a reply     | the next piece of content, and room for it |
 //! | Finished | nothing                   | nothing: the worker removes the fetch      |
 //!
-//! A fetch begins in Gather if the origin needs the length of an upload without one, otherwise in
+//! An application is asked in place of an origin: Acquire leads to Call and Produce then. A fetch
+//! begins in Gather if the origin needs the length of an upload without one, otherwise in
 //! Acquire. Send returns to Gather if the origin proved to need it meanwhile. Head ends in Finished
 //! if the origin switched protocols. A failure in any state ends the fetch, except that a request
 //! lost on a reused connection is sent once more.
@@ -31,7 +34,10 @@
 //! [`PendingResponse`]: crate::proxy::transfer::pending_response::PendingResponse
 
 mod acquire;
+mod answer;
+mod application;
 mod attempt;
+mod call;
 mod content;
 pub(super) mod context;
 mod drive;
@@ -41,6 +47,7 @@ mod gather;
 mod head;
 mod partial;
 mod place;
+mod produce;
 mod publish;
 mod range_fill;
 pub(super) mod request;

@@ -8,7 +8,7 @@ use crate::http::cond::Validators;
 use crate::http::{Method, Name, ResponseHead, Status, reference};
 use crate::proxy::transfer::pending_response::FetchResult;
 
-use super::attempt::Attempt;
+use super::attempt::Received;
 use super::context::FetchCx;
 use super::rewrite_response;
 use super::state::Fetch;
@@ -19,18 +19,18 @@ use super::step::AfterHead;
 /// says nothing about them: they are forgotten, and the client's own request is sent.
 pub(super) fn confirm(
     fetch: &mut Fetch,
-    attempt: &Attempt,
+    received: Received<'_>,
     stored: &[Arc<Object>],
-    head: &ResponseHead,
     cx: &mut FetchCx<'_>,
 ) -> AfterHead {
+    let head = received.head;
     let names_one = stored.len() == 1 || head.fields().has(Name::ETag);
     let matches = |object: &&Arc<Object>| Validators::of(&object.head).are_those_of(head.fields());
     let Some(object) = stored.iter().find(matches).filter(|_| names_one) else {
         cx.shared.cache.forget(&fetch.request.key);
         return AfterHead::AskAgain;
     };
-    let (object, storable) = updated(fetch, attempt, object, head, cx);
+    let (object, storable) = updated(fetch, received, object, cx);
     let shared = storable.as_ref().is_ok_and(|storable| !storable.withholds);
     let object = if storable.is_ok() {
         cx.shared.cache.complete(fetch.ticket, object)
@@ -48,15 +48,15 @@ pub(super) fn confirm(
 /// stored, or why it may not.
 pub(super) fn updated(
     fetch: &mut Fetch,
-    attempt: &Attempt,
+    received: Received<'_>,
     object: &Object,
-    head: &ResponseHead,
     cx: &FetchCx<'_>,
 ) -> (Arc<Object>, Result<Storable, NotStored>) {
     let now = cx.reactor.now();
-    let newer = rewrite_response::response_fields(head, &fetch.request, &cx.shared.settings, now);
+    let newer =
+        rewrite_response::response_fields(received.head, &fetch.request, &cx.shared.settings, now);
     let updated = rewrite_response::updated_fields(&object.head, &newer);
-    let (status, sent) = (object.status, attempt.sent_at);
+    let (status, sent) = (object.status, received.sent_at);
     let storable = fetch.ask_cache(status, &updated, sent, cx, |request, response| {
         let storable = cache::still_storable(request, &response)?;
         let selection = object.selection.kept_for(storable.selection, request);
@@ -67,13 +67,8 @@ pub(super) fn updated(
 
 /// Updates the stored response from the response to a HEAD, which has the fields that the response
 /// to a GET would have (RFC 9111 §4.3.5). A stored response that differs is forgotten.
-pub(super) fn freshen_by_head(
-    fetch: &mut Fetch,
-    attempt: &Attempt,
-    head: &ResponseHead,
-    cx: &mut FetchCx<'_>,
-) {
-    let request = &mut fetch.request;
+pub(super) fn freshen_by_head(fetch: &mut Fetch, received: Received<'_>, cx: &mut FetchCx<'_>) {
+    let (request, head) = (&mut fetch.request, received.head);
     let asks = request.head.method() == Method::Head && !request.head.body_length().has_content();
     if !asks || head.status() != Status::OK {
         return;
@@ -83,7 +78,7 @@ pub(super) fn freshen_by_head(
     let lengths = [&object.head, head.fields()].map(|fields| fields.only(Name::ContentLength));
     let same_length = lengths[1].is_none() || lengths[0] == lengths[1];
     if same_length && Validators::of(&object.head).are_those_of(head.fields()) {
-        let (object, storable) = updated(fetch, attempt, &object, head, cx);
+        let (object, storable) = updated(fetch, received, &object, cx);
         if storable.is_ok() {
             cx.shared.cache.update(&fetch.request.key, &object);
             return;

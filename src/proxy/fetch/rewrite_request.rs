@@ -23,6 +23,43 @@ use super::request::FetchRequest;
 
 /// Writes the head of a request to an origin.
 pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &Settings) {
+    let FetchRequest { head: request, .. } = fetch;
+    let mut head = common_head(out, fetch, settings);
+    if fetch.is_reverse() {
+        // The name of this hop is in a line of its own, which a malformed list before it cannot hide.
+        head.field("CDN-Loop", settings.via.as_bytes());
+    }
+    head.via(request.version(), &settings.via);
+    match fetch.gathered {
+        Some(length) => _ = head.number("Content-Length", length),
+        None if request.body_length() == BodyLength::Unknown => {
+            head.field("Transfer-Encoding", b"chunked");
+        }
+        None => {}
+    }
+    if let Some(protocol) = &fetch.facts.upgrade {
+        head.field("Connection", b"Upgrade").field("Upgrade", protocol.as_bytes());
+    } else if hop::takes_trailers(request.version(), request.fields()) && !fetch.old_origin {
+        head.field("Connection", b"TE").field("TE", b"trailers");
+    }
+    head.end();
+}
+
+/// Writes the head of a request to an application, which is no other hop. Its content is at hand.
+pub(super) fn application_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &Settings) {
+    let mut head = common_head(out, fetch, settings);
+    if fetch.head.body_length() == BodyLength::Unknown {
+        head.number("Content-Length", fetch.gathered.unwrap_or_default());
+    }
+    head.end();
+}
+
+/// Writes the fields that origins and applications get.
+fn common_head<'a>(
+    out: &'a mut Vec<u8>,
+    fetch: &FetchRequest,
+    settings: &Settings,
+) -> HeadWriter<'a> {
     let FetchRequest { head: request, route, validate, fill, .. } = fetch;
     let fields = request.fields();
     let peer = Peer { address: fetch.client.ip(), is_secure: fetch.is_secure };
@@ -41,24 +78,9 @@ pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &S
     if fetch.is_reverse() {
         behind.write_to(&mut head, fields, route.asked());
         certificate_of(fetch).into_iter().for_each(|certificate| tell(certificate, &mut head));
-        // The name of this hop is in a line of its own, which a malformed list before it cannot hide.
-        head.field("CDN-Loop", settings.via.as_bytes());
     }
     add_fields(&mut head, fetch, &behind);
-    head.via(request.version(), &settings.via);
-    match fetch.gathered {
-        Some(length) => _ = head.number("Content-Length", length),
-        None if request.body_length() == BodyLength::Unknown => {
-            head.field("Transfer-Encoding", b"chunked");
-        }
-        None => {}
-    }
-    if let Some(protocol) = &fetch.facts.upgrade {
-        head.field("Connection", b"Upgrade").field("Upgrade", protocol.as_bytes());
-    } else if hop::takes_trailers(request.version(), fields) && !fetch.old_origin {
-        head.field("Connection", b"TE").field("TE", b"trailers");
-    }
-    head.end();
+    head
 }
 
 /// Writes the fields of the client's request that are forwarded. A request for the cache, which

@@ -52,9 +52,11 @@ pub(super) fn response_fields(
     if !out.has(Name::Date) && !status.is_interim() {
         out.push(b"Date", date::format(now.wall).as_bytes()); // RFC 9110 §6.6.1
     }
-    let mut via = Vec::with_capacity(settings.via.len() + 4);
-    push_via(&mut via, response.version(), &settings.via);
-    out.push(b"Via", &via);
+    if request.route.application().is_none() {
+        let mut via = Vec::with_capacity(settings.via.len() + 4);
+        push_via(&mut via, response.version(), &settings.via);
+        out.push(b"Via", &via);
+    }
     if !request.is_reverse() && hop::asks_to_authenticate_connection(fields) {
         // Clients use such schemes through a proxy only if the proxy declares support (RFC 4559 §6).
         out.push(b"Proxy-Support", b"Session-Based-Authentication");

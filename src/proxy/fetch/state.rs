@@ -17,6 +17,7 @@ use crate::proxy::transfer::pending_response::{FetchResult, PendingResponse};
 use crate::proxy::transfer::send_buffer::TransferCoding;
 use crate::reactor::{Arena, Driven, Id, Reactor, Token, Wake};
 
+use super::application::{Call, Production};
 use super::attempt::Attempt;
 use super::context::FetchCx;
 use super::request::FetchRequest;
@@ -69,6 +70,10 @@ pub(super) enum State {
     Head(Box<Attempt>),
     /// Receives the response's content.
     Content(Box<Attempt>),
+    /// Has the handler of an application called.
+    Call(Box<Call>),
+    /// Takes the content that an application produces.
+    Produce(Box<Production>),
     /// Owns nothing: the fetch has ended.
     #[default]
     Finished,
@@ -185,7 +190,10 @@ impl Fetch {
     /// Returns the bytes of memory that its buffers take.
     pub(crate) fn holds(&self, reactor: &Reactor<Mail>) -> usize {
         let attempt = self.state.attempt();
-        attempt.map_or(0, |attempt| attempt.held() + reactor.held(attempt.connection.io))
+        let buffers =
+            attempt.map_or(0, |attempt| attempt.held() + reactor.held(attempt.connection.io));
+        let content = if let State::Call(call) = &self.state { call.held() } else { 0 };
+        buffers + content
     }
 
     /// Returns true if readers know what follows: the response, or a stored one in its place.
@@ -260,6 +268,8 @@ impl State {
             Self::Send(_) => "Send",
             Self::Head(_) => "Head",
             Self::Content(_) => "Content",
+            Self::Call(_) => "Call",
+            Self::Produce(_) => "Produce",
             Self::Finished => "Finished",
         }
     }
@@ -268,7 +278,7 @@ impl State {
         match self {
             Self::Gather(_, attempt) => attempt.as_deref(),
             Self::Send(attempt) | Self::Head(attempt) | Self::Content(attempt) => Some(attempt),
-            Self::Acquire(_) | Self::Finished => None,
+            Self::Acquire(_) | Self::Call(_) | Self::Produce(_) | Self::Finished => None,
         }
     }
 
@@ -281,6 +291,8 @@ impl State {
             | Self::Send(attempt)
             | Self::Head(attempt)
             | Self::Content(attempt) => attempt.release(cx),
+            Self::Call(call) => call.release(cx),
+            Self::Produce(production) => production.release(cx),
             Self::Gather(_, None) | Self::Acquire(None) | Self::Finished => {}
         }
     }

@@ -1,9 +1,9 @@
 //! Actions: decisions of a hook on a request.
 
+use crate::app::Response;
 use crate::http::Status;
 
 use super::error::HookError;
-use super::response::Response;
 
 /// Decision of a hook on a request.
 #[derive(Clone, Debug)]

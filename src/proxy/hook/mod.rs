@@ -5,15 +5,13 @@ mod error;
 pub(super) mod field_rules;
 mod finished;
 mod request_edit;
-mod response;
 
 use std::fmt;
 
 pub use action::{Action, Refusal};
-pub use error::{FieldRule, HookError};
+pub use error::HookError;
 pub use finished::Finished;
 pub use request_edit::RequestEdit;
-pub use response::Response;
 
 /// Hook of an embedder on each request, which [`Worker::set_hook`](super::Worker::set_hook) installs.
 ///
@@ -21,8 +19,9 @@ pub use response::Response;
 /// and leaves long work to threads of its own.
 ///
 /// ```
+/// use tidegate::app::{Response, ResponseError};
 /// use tidegate::http::Status;
-/// use tidegate::proxy::{Action, Hook, HookError, Refusal, RequestEdit, Response};
+/// use tidegate::proxy::{Action, Hook, Refusal, RequestEdit};
 ///
 /// #[derive(Debug)]
 /// struct Health;
@@ -39,7 +38,7 @@ pub use response::Response;
 ///     }
 /// }
 ///
-/// fn healthy() -> Result<Response, HookError> {
+/// fn healthy() -> Result<Response, ResponseError> {
 ///     Response::new(Status::OK)?.with_field("Content-Type", "text/plain")?.with_content("ok\n")
 /// }
 /// # assert!(healthy().is_ok());

@@ -3,10 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::app::FieldRule;
 use crate::http::{Fields, HeadLimits, RequestHead};
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 
-use super::error::{FieldRule, HookError};
+use super::error::HookError;
 use super::field_rules::{check_edit, check_line};
 
 /// A request, whose fields a hook may edit before the request is routed.

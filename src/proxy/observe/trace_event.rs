@@ -70,6 +70,8 @@ pub(crate) enum LeadsTo {
     Answer(Status),
     /// The files of this folder.
     Folder(String),
+    /// The application of this name.
+    Application(Arc<str>),
 }
 
 /// The rules and options that allow an address, beside the default.
@@ -207,6 +209,7 @@ impl Display for LeadsTo {
             Self::Redirect(status, location) => write!(f, "redirects with {status} to {location}"),
             Self::Answer(status) => write!(f, "answers with {status}"),
             Self::Folder(path) => write!(f, "serves the files of {path}"),
+            Self::Application(name) => write!(f, "leads to the application '{name}'"),
         }
     }
 }
@@ -312,6 +315,7 @@ impl LeadsTo {
             }
             Self::Answer(status) => object.number("status", status.code().into()),
             Self::Folder(path) => object.text("folder", path),
+            Self::Application(name) => object.text("application", name),
         }
     }
 }

@@ -58,7 +58,8 @@ pub(super) fn to_site(
     record.add(TraceEvent::Routed(Arc::clone(&uri)));
     let chosen = |to| TraceEvent::Chosen(route.to_string(), to);
     let forward = match &route.action {
-        RouteAction::Forward(forward) => forward,
+        RouteAction::Forward(forward) => Some(forward),
+        RouteAction::Application(_) => None,
         RouteAction::Redirect(redirect) => {
             let location = location(redirect, route, (request, record), &names);
             record.trace(|| chosen(LeadsTo::Redirect(redirect.status, location.clone())));
@@ -74,11 +75,11 @@ pub(super) fn to_site(
             return Ok(Routed::Answer(Arc::clone(answer), Arc::clone(route)));
         }
     };
-    record.group = Some(Arc::clone(&forward.group.name));
-    let host_field = match &forward.host {
-        HostPolicy::Preserve => HostField::Asked,
-        HostPolicy::Origin => HostField::OfOrigin,
-        HostPolicy::Fixed(host) => HostField::Text(host.to_string()),
+    record.group = forward.map(|forward| Arc::clone(&forward.group.name));
+    let host_field = match forward.map(|forward| &forward.host) {
+        None | Some(HostPolicy::Preserve) => HostField::Asked,
+        Some(HostPolicy::Origin) => HostField::OfOrigin,
+        Some(HostPolicy::Fixed(host)) => HostField::Text(host.to_string()),
     };
     let forwarded = Route {
         target: target(request, forward, &uri[span.end..]),
@@ -93,15 +94,21 @@ pub(super) fn to_site(
         authority: span,
         space: site.space_of(route),
     };
-    record.trace(|| {
-        let (group, target) = (Arc::clone(&forward.group.name), forwarded.target().into());
-        let lifetime = match route.policy.cache.mode {
-            CacheMode::Forced(lifetime) => Some(lifetime),
-            CacheMode::On | CacheMode::Off => None,
-        };
-        chosen(LeadsTo::Group { group, target, lifetime })
-    });
+    record.trace(|| chosen(leads_to(route, &forwarded)));
     Ok(Routed::Fetch(forwarded))
+}
+
+/// Returns the end to which a route leads that forwards a request, or gives it to an application.
+fn leads_to(route: &SiteRoute, forwarded: &Route) -> LeadsTo {
+    if let Some(application) = forwarded.application() {
+        return LeadsTo::Application(Arc::clone(&application.name));
+    }
+    let group = forwarded.group().map_or("", |group| &*group.name).into();
+    let lifetime = match route.policy.cache.mode {
+        CacheMode::Forced(lifetime) => Some(lifetime),
+        CacheMode::On | CacheMode::Off => None,
+    };
+    LeadsTo::Group { group, target: forwarded.target().into(), lifetime }
 }
 
 /// Returns the number of the site of a request, if the site has users of its own.
@@ -228,10 +235,15 @@ impl<'a> Names<'a> {
 }
 
 /// Returns the target for the origin, unless that is path and query of the URI.
-fn target(request: &RequestHead, forward: &Forward, path_and_query: &str) -> Option<String> {
+fn target(
+    request: &RequestHead,
+    forward: Option<&Forward>,
+    path_and_query: &str,
+) -> Option<String> {
     if request.form() == Form::Asterisk {
         return Some("*".to_owned());
     }
+    let forward = forward?;
     if forward.public_prefix == forward.origin_prefix {
         return None;
     }

@@ -13,7 +13,8 @@ use crate::proxy::settings::Settings;
 use crate::proxy::settings::group::OriginGroup;
 use crate::proxy::settings::origin::{OriginPlace, OriginUrl};
 use crate::proxy::settings::sites::CachePart;
-use crate::proxy::settings::sites::site_route::{Forward, SiteRoute};
+use crate::proxy::settings::sites::application::Application;
+use crate::proxy::settings::sites::site_route::{Forward, RouteAction, SiteRoute};
 use crate::proxy_protocol;
 use crate::tls::OriginTls;
 
@@ -205,6 +206,14 @@ impl Route {
     /// Returns the group that the route of a site leads to.
     pub(crate) fn group(&self) -> Option<&Arc<OriginGroup>> {
         Some(&self.site()?.forward()?.group)
+    }
+
+    /// Returns the application that the route of a site leads to.
+    pub(crate) fn application(&self) -> Option<&Arc<Application>> {
+        match &self.site()?.route.action {
+            RouteAction::Application(application) => Some(application),
+            _ => None,
+        }
     }
 
     /// Returns the rules that decide about addresses, if there are any.

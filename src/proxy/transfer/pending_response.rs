@@ -1,7 +1,7 @@
 //! A response in flight: the meeting point of its writer and the clients that wait for it.
 //!
-//! Today each writer is a fetch. Whatever else can respond, such as a file or an application, does it
-//! by the same few calls, and clients do not see the difference: `publish_interim` any number of times,
+//! The writer is a fetch, of an origin or of an application. Clients do not see the difference:
+//! `publish_interim` any number of times,
 //! `begin` once, content into the [`Body`], and `finish` or `fail`; or `publish` in place of a response
 //! of its own.
 

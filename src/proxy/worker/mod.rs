@@ -467,7 +467,7 @@ impl App for Worker {
                     authentication.verification_done(done, now, reactor);
                 }
             }
-            Event::Mail(Mail::File(done)) => self.shared.files.done(*done, reactor),
+            Event::Mail(Mail::Job(done)) => self.shared.jobs.done(*done, reactor),
             Event::Mail(Mail::Addresses(addresses)) => {
                 self.shared.origins.interfaces.set_addresses(addresses);
             }

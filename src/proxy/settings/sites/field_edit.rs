@@ -4,8 +4,9 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::app::check_response_line;
 use crate::http::{Fields, Name, claims};
-use crate::proxy::hook::field_rules::{check_request_name, check_response_line};
+use crate::proxy::hook::field_rules::check_request_name;
 
 use super::template::{Template, Variable};
 

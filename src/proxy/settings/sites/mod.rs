@@ -1,5 +1,6 @@
 //! Sites of a reverse proxy: the hosts that it serves, and the routes of each.
 
+pub(crate) mod application;
 pub(crate) mod field_edit;
 pub(crate) mod folder;
 pub(crate) mod host_pattern;
@@ -20,6 +21,7 @@ use crate::proxy::settings::group::OriginGroup;
 use crate::proxy::settings::origin::OriginUrl;
 use crate::work::{LOOK_UP, count};
 
+use application::Application;
 use host_pattern::HostPattern;
 use path_pattern::PathPattern;
 use site_route::{CacheMode, Forward, RouteAction, RoutePolicy, SiteRoute};
@@ -112,6 +114,9 @@ fn identify(route: &SiteRoute, hasher: &mut DefaultHasher) {
     // Responses that were stored against the will of the origin are not served once that has ended.
     let cache = &route.policy.cache;
     (matches!(cache.mode, CacheMode::Forced(_)), cache.drop_set_cookie).hash(hasher);
+    if let RouteAction::Application(application) = &route.action {
+        application.name.hash(hasher);
+    }
     let Some(forward) = route.forward() else { return };
     forward.group.identity.hash(hasher);
     (&forward.public_prefix, &forward.origin_prefix).hash(hasher);
@@ -169,8 +174,24 @@ impl Sites {
     pub fn of_origin(origin: OriginUrl) -> Self {
         let group = OriginGroup::of(vec![origin]);
         let route = SiteRoute::to(PathPattern::everything(), group.into());
-        let site = Site::new(Vec::new(), vec![route]).expect("one route hides no other");
-        Self::new(vec![site]).expect("one site without hosts is no conflict")
+        Self::of_routes(vec![route]).expect("one route hides no other")
+    }
+
+    /// Returns the site of an application that answers all requests for all hosts.
+    #[must_use]
+    pub fn of_application(application: Application) -> Self {
+        let action = RouteAction::Application(application.into());
+        let route = SiteRoute::new(PathPattern::everything(), action);
+        Self::of_routes(vec![route]).expect("one route hides no other")
+    }
+
+    /// Returns the site of these routes that serves all hosts.
+    ///
+    /// # Errors
+    /// Returns the reason if a route can never be used.
+    pub fn of_routes(routes: Vec<SiteRoute>) -> Result<Self, String> {
+        let site = Site::new(Vec::new(), routes)?;
+        Ok(Self::new(vec![site]).expect("one site without hosts is no conflict"))
     }
 
     /// Returns all sites.
@@ -240,12 +261,12 @@ impl SiteRoute {
             origin_prefix: origin_prefix.into(),
             group,
         };
-        Self {
-            path,
-            methods: Vec::new(),
-            field: None,
-            action: RouteAction::Forward(forward),
-            policy: RoutePolicy::default(),
-        }
+        Self::new(path, RouteAction::Forward(forward))
+    }
+
+    /// Returns the route of all requests for `path` to an action.
+    #[must_use]
+    pub fn new(path: PathPattern, action: RouteAction) -> Self {
+        Self { path, methods: Vec::new(), field: None, action, policy: RoutePolicy::default() }
     }
 }

@@ -11,6 +11,7 @@ use crate::http::{RequestHead, Status, cookie, list};
 use crate::proxy::settings::group::OriginGroup;
 use crate::proxy::settings::throttle::ClientLimits;
 
+use super::application::Application;
 use super::field_edit::FieldEdits;
 use super::folder::Folder;
 use super::host_policy::HostPolicy;
@@ -43,6 +44,8 @@ pub enum RouteAction {
     Answer(Arc<FixedAnswer>),
     /// A file of the folder is served.
     Folder(Arc<Folder>),
+    /// An application answers, unless the cache does.
+    Application(Arc<Application>),
 }
 
 /// Origins of a route, and the requests that they get.
@@ -157,7 +160,10 @@ impl SiteRoute {
     pub(crate) const fn forward(&self) -> Option<&Forward> {
         match &self.action {
             RouteAction::Forward(forward) => Some(forward),
-            RouteAction::Redirect(_) | RouteAction::Answer(_) | RouteAction::Folder(_) => None,
+            RouteAction::Redirect(_)
+            | RouteAction::Answer(_)
+            | RouteAction::Folder(_)
+            | RouteAction::Application(_) => None,
         }
     }
 }

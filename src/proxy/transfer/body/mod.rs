@@ -204,6 +204,16 @@ impl Body {
         self.wake_readers(wake);
     }
 
+    /// Appends a buffer, without copying it.
+    pub(crate) fn push_buffer(&mut self, bytes: Vec<u8>, wake: &mut impl Wake) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.sealed.push(std::mem::take(&mut self.tail));
+        self.sealed.push(bytes);
+        self.wake_readers(wake);
+    }
+
     /// Appends a copy of `bytes`.
     pub(crate) fn push(&mut self, mut bytes: &[u8], wake: &mut impl Wake) {
         while !bytes.is_empty() {
