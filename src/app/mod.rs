@@ -48,4 +48,5 @@ pub(crate) use response::check_response_line;
 pub use response::{Response, ResponseError};
 pub use router::{Router, RouterBuilder, RouterError};
 pub use signed_cookies::SignedCookies;
+pub(crate) use stream::Notified;
 pub use stream::{Notify, Step, Stream};

@@ -34,6 +34,12 @@ impl Reply {
         &self.response
     }
 
+    /// Returns true if the content is streamed.
+    #[must_use]
+    pub const fn is_streamed(&self) -> bool {
+        self.stream.is_some()
+    }
+
     /// Returns the length of the content in bytes, if it is known before the content.
     #[must_use]
     pub const fn length(&self) -> Option<u64> {

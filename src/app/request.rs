@@ -7,24 +7,11 @@ use std::time::SystemTime;
 
 use percent_encoding::percent_decode_str;
 
-use crate::http::{
-    Fields, HeadLimits, MAX_FIELDS, Method, ParseError, RequestHead, ServerCodec, ServerEvent,
-    Status, cookie,
-};
+use crate::http::{Fields, Method, RequestHead, Status, cookie};
 
 use super::form::Form;
 use super::reject::Reject;
 use super::stream::Notify;
-
-/// Limits of a head that the proxy has written: a few fields more than its client's.
-const LIMITS: HeadLimits = HeadLimits {
-    start_line: usize::MAX,
-    field: usize::MAX,
-    fields: MAX_FIELDS,
-    head: usize::MAX,
-    chunk_extensions: 0,
-    relaxed_target: true,
-};
 
 /// A request with its content. Clones share both.
 #[derive(Clone, Debug)]
@@ -54,22 +41,15 @@ pub(crate) struct Circumstances {
 }
 
 impl Request {
-    /// Returns a request with the `head` as an origin would receive it.
-    ///
-    /// # Errors
-    /// The rule of HTTP that the head breaks.
-    pub(crate) fn of(
-        head: &[u8],
-        content: Vec<u8>,
-        circumstances: Circumstances,
-    ) -> Result<Self, ParseError> {
-        let message = Message { head: parse(head)?, content, circumstances };
-        Ok(Self { message: Arc::new(message), parameters: Vec::new() })
+    /// Returns a request with this head and content.
+    pub(crate) fn of(head: RequestHead, content: Vec<u8>, circumstances: Circumstances) -> Self {
+        let message = Message { head, content, circumstances };
+        Self { message: Arc::new(message), parameters: Vec::new() }
     }
 
-    /// Returns method, target, version and fields as an origin behind the proxy would receive them:
-    /// without hop-by-hop fields and credentials that the proxy has verified, and with the conditions of
-    /// the cache in place of those of the client.
+    /// Returns method, target, version and fields of the request: without hop-by-hop fields, credentials
+    /// that the proxy has verified and claims about the client, and with the conditions of the cache in
+    /// place of those of the client.
     #[must_use]
     pub fn head(&self) -> &RequestHead {
         &self.message.head
@@ -84,15 +64,21 @@ impl Request {
     /// Returns the path as received, with percent-encodings; `*` for `OPTIONS *`.
     #[must_use]
     pub fn path(&self) -> &str {
-        let target = self.head().target();
-        target.split_once('?').map_or(target, |(path, _)| path)
+        let path = self.path_and_query().split('?').next().unwrap_or_default();
+        if path.is_empty() { "/" } else { path }
     }
 
     /// Returns the fields of the query, decoded; none without a query.
     #[must_use]
     pub fn query(&self) -> Form {
-        let query = self.head().target().split_once('?').map_or("", |(_, query)| query);
+        let query = self.path_and_query().split_once('?').map_or("", |(_, query)| query);
         Form::parse(query.as_bytes())
+    }
+
+    /// Returns path and query as received.
+    fn path_and_query(&self) -> &str {
+        let head = self.head();
+        if head.target() == "*" { "*" } else { head.path_and_query() }
     }
 
     /// Returns the field lines.
@@ -190,16 +176,5 @@ impl Request {
         let decoded = decoded.collect::<Result<_, _>>();
         let parameters = decoded.map_err(|_| Reject::with(Status::BAD_REQUEST))?;
         Ok(Self { message: Arc::clone(&self.message), parameters })
-    }
-}
-
-/// Parses a complete head.
-///
-/// # Errors
-/// The rule of HTTP that the head breaks.
-fn parse(bytes: &[u8]) -> Result<RequestHead, ParseError> {
-    match ServerCodec::new().decode(bytes, &LIMITS)? {
-        (used, Some(ServerEvent::Request(head))) if used == bytes.len() => Ok(*head),
-        _ => Err(ParseError::Truncated),
     }
 }

@@ -4,10 +4,22 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::http::{HeadWriter, ParseError};
+use crate::http::{
+    HeadLimits, HeadWriter, MAX_FIELDS, ParseError, RequestHead, ServerCodec, ServerEvent,
+};
 
 use super::request::{Circumstances, Request};
 use super::stream::Notify;
+
+/// Limits of heads: those that any proxy would accept.
+const LIMITS: HeadLimits = HeadLimits {
+    start_line: usize::MAX,
+    field: usize::MAX,
+    fields: MAX_FIELDS,
+    head: usize::MAX,
+    chunk_extensions: 0,
+    relaxed_target: true,
+};
 
 /// A request that is being built, for `http://app.example` and from 127.0.0.1.
 #[derive(Debug)]
@@ -99,6 +111,17 @@ impl RequestBuilder {
             received: self.received,
             notify: Notify::default(),
         };
-        Request::of(&bytes, self.content, circumstances)
+        Ok(Request::of(parse(&bytes)?, self.content, circumstances))
+    }
+}
+
+/// Parses a complete head.
+///
+/// # Errors
+/// The rule of HTTP that the head breaks.
+fn parse(bytes: &[u8]) -> Result<RequestHead, ParseError> {
+    match ServerCodec::new().decode(bytes, &LIMITS)? {
+        (used, Some(ServerEvent::Request(head))) if used == bytes.len() => Ok(*head),
+        _ => Err(ParseError::Truncated),
     }
 }

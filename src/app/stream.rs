@@ -37,19 +37,25 @@ impl<I: Iterator<Item = Vec<u8>> + Send> Stream for I {
 
 /// Handle by which any thread tells the proxy that a stream which waits has content again.
 #[derive(Clone, Default)]
-pub struct Notify(Option<Arc<dyn Fn() + Send + Sync>>);
+pub struct Notify(Option<Arc<dyn Notified>>);
+
+/// Receiver of notifications.
+pub(crate) trait Notified: Send + Sync {
+    /// Has the stream asked again.
+    fn notify(&self);
+}
 
 impl Notify {
-    /// Returns a handle that calls `wake`.
-    pub(crate) fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(wake)))
+    /// Returns a handle that notifies `receiver`.
+    pub(crate) fn new(receiver: Arc<dyn Notified>) -> Self {
+        Self(Some(receiver))
     }
 
     /// Has the stream asked again soon. Has no effect if the response has ended, or if the request was
     /// built by a test.
     pub fn notify(&self) {
-        if let Some(wake) = &self.0 {
-            wake();
+        if let Some(receiver) = &self.0 {
+            receiver.notify();
         }
     }
 }

@@ -117,6 +117,21 @@ impl Fields {
         Self { bytes: start, lines: Vec::with_capacity(count), present: 0 }
     }
 
+    /// Returns the lines that a [`HeadWriter`](super::HeadWriter) has written behind a start line of
+    /// `start` bytes.
+    pub(crate) fn written(bytes: Vec<u8>, start: usize) -> Self {
+        let mut lines = Lines::with_capacity(16);
+        let mut rest = &bytes[start..];
+        while let Some(end) = memchr::memchr(b'\r', rest) {
+            let (line, next) = (&rest[..end], &rest[end + "\r\n".len()..]);
+            if let Some(colon) = memchr::memchr(b':', line) {
+                lines.add(&line[..colon], &line[colon + ": ".len()..], &bytes);
+            }
+            rest = next;
+        }
+        Self::of(bytes, lines)
+    }
+
     /// Appends a line. Name and value must be valid.
     pub fn push(&mut self, name: &[u8], value: &[u8]) {
         self.copy(Field { id: Name::from_bytes(name), name, value });

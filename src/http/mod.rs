@@ -46,6 +46,7 @@ pub use h1::client::{ClientCodec, ClientEvent};
 pub use h1::encode::{HeadWriter, write_last_chunk};
 pub(crate) use h1::encode::{push_decimal, push_via};
 pub use h1::framing::Framing;
+pub(crate) use h1::made::response_head;
 pub use h1::parse::{HeadLimits, MAX_FIELDS};
 pub use h1::server::{ServerCodec, ServerEvent};
 pub use head::{RequestHead, ResponseHead};

@@ -107,6 +107,7 @@ pub(crate) enum Step {
     Pause(bool),
     /// Stops or resumes the verification of passwords.
     PauseVerifier(bool),
+    PauseThreads(bool),
     /// Compares the number of verified passwords.
     Verified(usize),
     /// Compares a metric of the proxy.
@@ -461,6 +462,8 @@ fn step(text: &str) -> Result<Step, String> {
         ["proxy", "resumes"] => Step::Pause(false),
         ["verifier", "pauses"] => Step::PauseVerifier(true),
         ["verifier", "resumes"] => Step::PauseVerifier(false),
+        ["threads", "pause"] => Step::PauseThreads(true),
+        ["threads", "resume"] => Step::PauseThreads(false),
         ["verified", number] => Step::Verified(value(number)?),
         ["metric", name, value] => Step::Metric((*name).to_owned(), (*value).to_owned()),
         ["proxy", "aborts"] => Step::Abort,

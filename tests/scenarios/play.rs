@@ -184,6 +184,7 @@ impl Player {
             Step::Abort => self.stage.abort(),
             Step::Pause(paused) => self.stage.paused = *paused,
             Step::PauseVerifier(paused) => self.stage.verifier_pauses = *paused,
+            Step::PauseThreads(paused) => self.stage.threads_pause = *paused,
             _ => self.compare(step)?,
         }
         self.stage.settle();
@@ -411,6 +412,7 @@ impl Player {
         }
         self.stage.paused = false;
         self.stage.verifier_pauses = false;
+        self.stage.threads_pause = false;
         self.stage.wait(if linger { A_LONG_TIME } else { Duration::ZERO });
         match self.stage.worker.is_empty() {
             true => Ok(()),

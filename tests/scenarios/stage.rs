@@ -15,7 +15,7 @@ use tidegate::proxy::{
     LogSink, Mail, NameResolver, PasswordVerifier, Reclaimer, ServiceId, Settings, Worker,
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network};
-use tidegate::reactor::{Clock, LoopStats, Mailbox, Reactor, TcpTransport, VirtualClock};
+use tidegate::reactor::{Clock, LoopStats, Reactor, TcpTransport, VirtualClock};
 use tidegate::tls::{OriginTls, ServerTls};
 
 use super::peers::Peers;
@@ -47,6 +47,10 @@ pub(crate) struct Stage {
     jobs: Receiver<VerifyJob>,
     /// The verifier verifies no passwords.
     pub(crate) verifier_pauses: bool,
+    /// Jobs of files and handlers.
+    work: Receiver<JobWork>,
+    /// Threads run no such jobs.
+    pub(crate) threads_pause: bool,
     /// Number of verified passwords.
     pub(crate) verified: usize,
     log: Receiver<String>,
@@ -127,17 +131,6 @@ fn perfect(terrain: &Terrain) -> Faults {
     Faults { window: window..window + 1, ..Faults::NONE }
 }
 
-/// Runs jobs at once, and sends their results as mail, as threads do.
-#[derive(Debug)]
-struct Mailed(Mailbox<Mail>);
-
-impl JobRunner for Mailed {
-    fn run(&mut self, _: Lane, work: JobWork) -> io::Result<Option<JobDone>> {
-        let sent = self.0.send(Mail::Job(Box::new(work())));
-        sent.map(|()| None).map_err(|_| io::ErrorKind::OutOfMemory.into())
-    }
-}
-
 impl Ground {
     pub(crate) fn new(medium: Medium, security: Security, terrain: &Terrain) -> io::Result<Self> {
         match medium {
@@ -194,11 +187,12 @@ impl Ground {
     pub(crate) fn open(mut self, settings: Settings) -> io::Result<(Stage, Places)> {
         let (asker, questions) = channel();
         let (verifier, jobs) = channel();
+        let (worked, work) = channel();
         let (writer, log) = channel();
         let surroundings = Environment {
             resolver: Some(Box::new(Asker(asker))),
             verifier: Box::new(Hashing(verifier)),
-            jobs: Box::new(Mailed(self.proxy.mailbox())),
+            jobs: Box::new(Threads(worked)),
             reclaimer: Box::new(Elsewhere),
             addresses: Some(vec![HERE]),
             log: Box::new(Lines(writer)),
@@ -233,6 +227,8 @@ impl Ground {
             questions,
             jobs,
             verifier_pauses: false,
+            work,
+            threads_pause: false,
             verified: 0,
             log,
             lines: Vec::new(),
@@ -282,6 +278,7 @@ impl Stage {
     fn turn(&mut self, timeout: Option<Duration>) -> bool {
         self.answer();
         self.verify();
+        self.run_jobs();
         let mut idle = true;
         if !self.paused {
             let mut metered = Metered::new(&mut self.worker);
@@ -335,6 +332,15 @@ impl Stage {
         }
     }
 
+    /// Runs the jobs of files and handlers.
+    fn run_jobs(&mut self) {
+        if !self.threads_pause {
+            for job in self.work.try_iter() {
+                self.proxy.mailbox().send(Mail::Job(Box::new(job()))).unwrap();
+            }
+        }
+    }
+
     /// Returns the value of a metric of the proxy.
     pub(crate) fn metric(&self, name: &str) -> Option<String> {
         let metrics = self.worker.stats(&LoopStats::default(), self.proxy.now()).prometheus();
@@ -376,6 +382,16 @@ struct Hashing(Sender<VerifyJob>);
 impl PasswordVerifier for Hashing {
     fn ask(&mut self, job: VerifyJob, _: usize) -> bool {
         self.0.send(job).is_ok()
+    }
+}
+
+/// Passes jobs of files and handlers on to the stage, which runs them between turns.
+#[derive(Debug)]
+struct Threads(Sender<JobWork>);
+
+impl JobRunner for Threads {
+    fn run(&mut self, _: Lane, work: JobWork) -> io::Result<Option<JobDone>> {
+        self.0.send(work).map(|()| None).map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
 }
 

@@ -5,5 +5,6 @@ pub(super) mod chunked;
 pub(super) mod client;
 pub(super) mod encode;
 pub(super) mod framing;
+pub(super) mod made;
 pub(super) mod parse;
 pub(super) mod server;

@@ -92,6 +92,7 @@ impl OwnRequest {
             background: false,
             upload,
             old_origin: false,
+            answered: None,
             gathered: None,
             destination: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             is_secure: false,

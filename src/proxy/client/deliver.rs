@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cache::Object;
 use crate::http::{HeadWriter, Method, Name, RequestHead, Status};
+use crate::proxy::fetch::DirectResponse;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::body::State as BodyState;
 use crate::proxy::transfer::pending_response::ResponseMeta;
@@ -39,6 +40,7 @@ pub(super) fn deliver(
         Delivery::Stored { object, route } => {
             deliver_stored(object, &route, exchange, connection, cx)
         }
+        Delivery::Direct(response) => deliver_direct(&response, exchange, connection, cx),
         Delivery::File(response) => deliver_file(*response, exchange, connection, cx),
         Delivery::Pending { reading, meta, form } => {
             // The client can still be told of a failure, since nothing was sent yet.
@@ -155,6 +157,29 @@ fn deliver_stored(
     }
     let source = Source::Stored { object, at, end, parts };
     Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
+}
+
+/// Delivers a short response, whose content is copied.
+fn deliver_direct(
+    response: &DirectResponse,
+    exchange: &mut Exchange,
+    connection: &mut Connection,
+    cx: &ClientCx<'_>,
+) -> Next {
+    let DirectResponse { status, head, content, not_stored } = response;
+    exchange.record.status = Some(*status);
+    let content_type = head.get(Name::ContentType).unwrap_or_default();
+    exchange.record.tell_type(cx.shared.settings.log, content_type);
+    exchange.cache_status.detail = Some(not_stored.name());
+    let out = connection.output.bytes();
+    let head = exchange.edited(head);
+    out.reserve(head.wire().len() + ADDED + content.len());
+    out.extend_from_slice(head.wire());
+    let coding = TransferCoding::Identity;
+    end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
+    connection.output.bytes().extend_from_slice(content);
+    exchange.record.sent = content.len() as u64;
+    Next::Go(State::Finish)
 }
 
 /// Delivers a file: whole, in parts, or as a 304.

@@ -82,6 +82,7 @@ impl FetchPlan {
             background: false,
             upload: None,
             old_origin: false,
+            answered: None,
             gathered: None,
             bound_to: None,
         }

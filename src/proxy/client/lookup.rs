@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cache::{Lookup as Found, MissReason, Object, ServeDecision};
 use crate::proxy::error::ExchangeError;
+use crate::proxy::fetch::call_at_once;
 use crate::proxy::fetch::request::FetchRequest;
 use crate::proxy::fetch::state::Fetch;
 use crate::proxy::observe::outcome::{Forwarded, Outcome};
@@ -141,6 +142,12 @@ fn fetch(
     request.validate.retain(|object| cx.shared.may_reuse(&route, object.origin_address));
     request.upload = exchange.upload.begin(&exchange.request, token, cx.shared);
     request.bound_to = connection.binds_origins.then_some(token);
+    if !cx.shared.throttling.tables.has_bandwidth()
+        && let Some(direct) = call_at_once(&mut request, cx.shared, cx.reactor.now())
+    {
+        cx.shared.counters.fetches += 1;
+        return Next::Go(State::Deliver(Delivery::Direct(Box::new(direct))));
+    }
     let response = Fetch::begin(request, cx.reactor, cx.shared, cx.fetches);
     let reader = cx.shared.responses[response].body.attach(token);
     let reader = reader.expect("a new response is read from its start");

@@ -7,6 +7,7 @@ use crate::auth::VerifyId;
 use crate::cache::Object;
 use crate::http::{Fields, Status};
 use crate::proxy::error::ExchangeError;
+use crate::proxy::fetch::DirectResponse;
 use crate::proxy::files::{OpenFile, Wanted};
 use crate::proxy::jobs::JobId;
 use crate::proxy::origin::dial::Dial;
@@ -143,6 +144,8 @@ pub(super) enum Delivery {
     Pending { reading: Reading, meta: Arc<ResponseMeta>, form: StreamedRepresentation },
     /// A file.
     File(Box<FileResponse>),
+    /// A short response of an application.
+    Direct(Box<DirectResponse>),
 }
 
 /// Content that is sent.
@@ -221,7 +224,7 @@ impl State {
             | Self::Admit(_)
             | Self::Route
             | Self::Lookup(_)
-            | Self::Deliver(Delivery::Stored { .. } | Delivery::File(_))
+            | Self::Deliver(Delivery::Stored { .. } | Delivery::File(_) | Delivery::Direct(_))
             | Self::Finish => {}
         }
     }

@@ -26,8 +26,11 @@ pub(super) fn acquire(
     cx: &mut FetchCx<'_>,
 ) -> Next {
     if let Some(application) = fetch.request.route.application() {
-        let call = Call::new(Arc::clone(application), fetch.token(), cx);
-        return Next::Go(State::Call(Box::new(call)));
+        let application = Arc::clone(application);
+        let answered = fetch.request.answered.take();
+        let call =
+            answered.unwrap_or_else(|| Box::new(Call::new(application, cx.reactor.now().mono)));
+        return Next::Go(State::Call(call));
     }
     match connect(fetch, &mut dial, cx) {
         Poll::Pending => Next::Park(State::Acquire(dial)),

@@ -5,12 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::app::Failure;
 use crate::proxy::error::ApplicationError;
 use crate::proxy::settings::sites::application::Application;
+use crate::proxy::shared::Shared;
 
-use super::context::FetchCx;
-use super::state::Fetch;
-
-/// Result of a handler or of a step of its stream. The reason of an error is for the operator.
-pub(super) type Answer<T> = Result<T, (ApplicationError, String)>;
+use super::application::Answer;
+use super::request::FetchRequest;
 
 /// Calls code of the application. A panic is a failure of this one request.
 pub(super) fn answer<T>(call: impl FnOnce() -> Result<T, Failure>) -> Answer<T> {
@@ -27,15 +25,12 @@ pub(super) fn answer<T>(call: impl FnOnce() -> Result<T, Failure>) -> Answer<T> 
 
 /// Tells the operator why an application has failed.
 pub(super) fn tell_failure(
-    fetch: &Fetch,
+    request: &FetchRequest,
     application: &Application,
-    error: ApplicationError,
-    reason: &str,
-    cx: &mut FetchCx<'_>,
+    (error, reason): &(ApplicationError, String),
+    shared: &mut Shared,
 ) {
-    let method = fetch.request.head.method_name();
-    let (name, uri, word) = (&application.name, &fetch.request.route.uri, error.name());
-    let reason = reason.replace(char::is_control, " ");
-    let line = format!("application '{name}': {method} {uri}: {word}: {reason}");
-    cx.shared.tell(line);
+    let (method, reason) = (request.head.method_name(), reason.replace(char::is_control, " "));
+    let (name, uri, word) = (&application.name, &request.route.uri, error.name());
+    shared.tell(format!("application '{name}': {method} {uri}: {word}: {reason}"));
 }

@@ -1,20 +1,21 @@
 //! Calls of applications, and content that they produce.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use crate::app::{Notify, Reply, Stream};
+use crate::app::{Notified, Notify, Reply, Stream};
+use crate::proxy::error::ApplicationError;
 use crate::proxy::jobs::JobId;
 use crate::proxy::settings::sites::application::Application;
-use crate::reactor::{Token, Waker};
+use crate::reactor::Waker;
 
 use super::context::FetchCx;
 
 /// A call of the handler of an application.
 #[derive(Debug)]
-pub(super) struct Call {
+pub(crate) struct Call {
     pub(super) application: Arc<Application>,
     pub(super) recall: Recall,
     /// Time of the call, once it was begun.
@@ -28,14 +29,18 @@ pub(super) enum Phase {
     Gathering(Vec<u8>),
     /// The handler runs on a thread, or waits for one.
     UnderWay(JobId),
+    /// The handler has answered.
+    Answered(Answer<Reply>),
 }
 
+/// Result of a handler or of a step of its stream. The reason of an error is for the operator.
+pub(super) type Answer<T> = Result<T, (ApplicationError, String)>;
+
 impl Call {
-    /// Returns a call of `application` that has not begun.
-    pub(super) fn new(application: Arc<Application>, fetch: Token, cx: &FetchCx<'_>) -> Self {
-        let recall = Recall::new(cx.reactor.waker(fetch));
-        let at = cx.reactor.now().mono;
-        Self { application, recall, at, phase: Phase::Gathering(Vec::new()) }
+    /// Returns a call that has not begun.
+    pub(super) fn new(application: Arc<Application>, now: Instant) -> Self {
+        let phase = Phase::Gathering(Vec::new());
+        Self { application, recall: Recall::default(), at: now, phase }
     }
 
     pub(super) fn release(self, cx: &mut FetchCx<'_>) {
@@ -48,7 +53,7 @@ impl Call {
     pub(super) const fn held(&self) -> usize {
         match &self.phase {
             Phase::Gathering(content) => content.capacity(),
-            Phase::UnderWay(_) => 0,
+            Phase::UnderWay(_) | Phase::Answered(_) => 0,
         }
     }
 }
@@ -77,29 +82,39 @@ pub(super) enum Source {
 }
 
 /// Handle by which the application has its stream asked again.
-#[derive(Clone, Debug)]
-pub(super) struct Recall {
+#[derive(Clone, Debug, Default)]
+pub(super) struct Recall(Arc<Notification>);
+
+#[derive(Debug, Default)]
+struct Notification {
     /// True if the stream was notified since it was asked last.
-    notified: Arc<AtomicBool>,
-    waker: Waker,
+    notified: AtomicBool,
+    /// Wakes the fetch, once there is one.
+    waker: OnceLock<Waker>,
 }
 
 impl Recall {
-    pub(super) fn new(waker: Waker) -> Self {
-        Self { notified: Arc::default(), waker }
+    /// Wakes a fetch from now on.
+    pub(super) fn wake_by(&self, waker: Waker) {
+        let _ = self.0.waker.set(waker); // a call belongs to one fetch
     }
 
     pub(super) fn notify(&self) -> Notify {
-        let Self { notified, waker } = self.clone();
-        Notify::new(move || {
-            notified.store(true, Ordering::Release);
-            waker.wake();
-        })
+        Notify::new(Arc::clone(&self.0) as Arc<dyn Notified>)
     }
 
     /// Takes the notification, if there was one.
     pub(super) fn take(&self) -> bool {
-        self.notified.swap(false, Ordering::AcqRel)
+        self.0.notified.swap(false, Ordering::AcqRel)
+    }
+}
+
+impl Notified for Notification {
+    fn notify(&self) {
+        self.notified.store(true, Ordering::Release);
+        if let Some(waker) = self.waker.get() {
+            waker.wake();
+        }
     }
 }
 

@@ -3,46 +3,46 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use crate::app::{Circumstances, Reject, Reply, Request};
-use crate::http::{
-    ClientCodec, ClientEvent, HeadLimits, HeadWriter, Method, ParseError, ResponseHead,
-};
+use crate::app::{Reject, Reply};
 use crate::proxy::error::{ApplicationError, ExchangeError};
 use crate::proxy::jobs::Lane;
 use crate::proxy::settings::sites::application::CallPlace;
 use crate::proxy::timers::FetchTimer;
 use crate::proxy::transfer::body;
 
-use super::answer::{Answer, answer, tell_failure};
-use super::application::{Call, Phase, Production};
-use super::attempt::Received;
+use super::answer::{answer, tell_failure};
+use super::application::{Answer, Call, Phase, Production};
 use super::context::FetchCx;
 use super::gather::send_continue;
 use super::head::take_head;
-use super::rewrite_request;
 use super::state::{Fetch, State};
 use super::step::{AfterHead, Next};
+use super::translate::{head_of, request};
 
 /// Receives the content of the request, calls the handler, and takes its reply.
 pub(super) fn call(fetch: &mut Fetch, mut call: Box<Call>, cx: &mut FetchCx<'_>) -> Next {
-    match &mut call.phase {
-        Phase::Gathering(content) => {
-            match gather(fetch, content, call.application.max_content, cx) {
-                Poll::Pending => Next::Park(State::Call(call)),
+    match std::mem::replace(&mut call.phase, Phase::Gathering(Vec::new())) {
+        Phase::Gathering(mut content) => {
+            match gather(fetch, &mut content, call.application.max_content, cx) {
+                Poll::Ready(Ok(())) => begin(fetch, call, content, cx),
                 Poll::Ready(Err(error)) => Next::Fail(State::Call(call), error),
-                Poll::Ready(Ok(())) => {
-                    let content = std::mem::take(content);
-                    begin(fetch, call, content, cx)
+                Poll::Pending => {
+                    call.phase = Phase::Gathering(content);
+                    Next::Park(State::Call(call))
                 }
             }
         }
-        Phase::UnderWay(job) => match cx.shared.jobs.take::<Answer<Reply>>(*job) {
+        Phase::UnderWay(job) => match cx.shared.jobs.take(job) {
             Some(answer) => take_answer(fetch, call, answer, cx),
-            None if fetch.timers.expires(FetchTimer::Response, cx.reactor.now().mono) => {
-                Next::Fail(State::Call(call), ApplicationError::Timeout.into())
+            None => {
+                call.phase = Phase::UnderWay(job);
+                match fetch.timers.expires(FetchTimer::Response, cx.reactor.now().mono) {
+                    true => Next::Fail(State::Call(call), ApplicationError::Timeout.into()),
+                    false => Next::Park(State::Call(call)),
+                }
             }
-            None => Next::Park(State::Call(call)),
         },
+        Phase::Answered(answer) => take_answer(fetch, call, answer, cx),
     }
 }
 
@@ -77,22 +77,19 @@ fn gather(
 
 /// Calls the handler: on the loop, or on a thread.
 fn begin(fetch: &mut Fetch, mut call: Box<Call>, content: Vec<u8>, cx: &mut FetchCx<'_>) -> Next {
-    let request = match request(fetch, &call, content, cx) {
-        Ok(request) => request,
-        Err(error) => return Next::Fail(State::Call(call), ExchangeError::BadRequest(error)),
-    };
-    call.at = cx.reactor.now().mono;
+    let now = cx.reactor.now();
+    let request = request(&fetch.request, &call.recall, content, &cx.shared.settings, now);
+    call.at = now.mono;
     cx.shared.cache.sent(fetch.ticket);
-    let application = Arc::clone(&call.application);
-    if application.place == CallPlace::Loop {
-        let answer = answer(|| Reject::settle(application.handler.handle(&request)));
-        return take_answer(fetch, call, answer, cx);
+    let handler = Arc::clone(&call.application.handler);
+    let work = move || answer(|| Reject::settle(handler.handle(&request)));
+    if call.application.place == CallPlace::Loop {
+        return take_answer(fetch, call, work(), cx);
     }
-    if cx.shared.jobs.handlers() >= application.max_calls {
+    if cx.shared.jobs.handlers() >= call.application.max_calls {
         return Next::Fail(State::Call(call), ApplicationError::Busy.into());
     }
-    fetch.timers.start(FetchTimer::Response, call.at + application.timeout);
-    let work = move || answer(|| Reject::settle(application.handler.handle(&request)));
+    fetch.timers.start(FetchTimer::Response, call.at + call.application.timeout);
     match cx.shared.jobs.begin((Lane::Handlers, fetch.token()), work, cx.reactor) {
         Ok(job) => {
             call.phase = Phase::UnderWay(job);
@@ -100,25 +97,6 @@ fn begin(fetch: &mut Fetch, mut call: Box<Call>, content: Vec<u8>, cx: &mut Fetc
         }
         Err(_) => Next::Fail(State::Call(call), ExchangeError::Overloaded),
     }
-}
-
-/// Returns the request for the handler.
-fn request(
-    fetch: &Fetch,
-    call: &Call,
-    content: Vec<u8>,
-    cx: &FetchCx<'_>,
-) -> Result<Request, ParseError> {
-    let mut head = Vec::new();
-    rewrite_request::application_head(&mut head, &fetch.request, &cx.shared.settings);
-    let circumstances = Circumstances {
-        url: Arc::clone(&fetch.request.route.uri),
-        client: fetch.request.behind.to_canonical(),
-        user: fetch.request.user.clone(),
-        received: cx.reactor.now().wall,
-        notify: call.recall.notify(),
-    };
-    Request::of(&head, content, circumstances)
 }
 
 /// Takes the result of the handler.
@@ -136,14 +114,16 @@ fn take_answer(
     });
     let (reply, head) = match checked {
         Ok(reply) => reply,
-        Err((error, reason)) => {
-            tell_failure(fetch, &call.application, error, &reason, cx);
-            return Next::Fail(State::Call(call), error.into());
+        Err(failure) => {
+            tell_failure(&fetch.request, &call.application, &failure, cx.shared);
+            return Next::Fail(State::Call(call), failure.0.into());
         }
     };
-    let received = Received { head: &head, sent_at: call.at, origin: None, is_bound: false };
-    match take_head(fetch, received, cx) {
+    match take_head(fetch, call.received(&head), cx) {
         Ok(AfterHead::Content) => {
+            if reply.is_streamed() {
+                call.recall.wake_by(cx.reactor.waker(fetch.token()));
+            }
             let Call { application, recall, .. } = *call;
             let has_content = head.body_length().has_content();
             let production = Production::new(application, recall, reply, has_content);
@@ -151,27 +131,5 @@ fn take_answer(
         }
         Ok(AfterHead::AskAgain) => Next::Go(State::Acquire(None)),
         Err(error) => Next::Fail(State::Call(call), error),
-    }
-}
-
-/// Returns the head of a reply to a request with `method`, read as strictly as that of an origin.
-fn head_of(
-    reply: &Reply,
-    method: Method,
-    limits: &HeadLimits,
-) -> Result<Box<ResponseHead>, ParseError> {
-    let (response, mut bytes) = (reply.response(), Vec::new());
-    let status = response.status();
-    let mut head = HeadWriter::response(&mut bytes, status, status.reason().as_bytes());
-    head.copy_if(response.fields(), |_| true);
-    match reply.length() {
-        _ if !response.permits_content() => {}
-        Some(length) => _ = head.number("Content-Length", length),
-        None => _ = head.field("Transfer-Encoding", b"chunked"),
-    }
-    head.end();
-    match ClientCodec::new(method).decode(&bytes, limits)? {
-        (_, Some(ClientEvent::Response(head))) => Ok(head),
-        _ => Err(ParseError::Truncated),
     }
 }

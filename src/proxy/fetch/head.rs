@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use crate::balance::Outcome;
-use crate::cache::{self, NotStored, OriginFailure, Response, Storable};
+use crate::cache::OriginFailure;
 use crate::http::hop::ConnectionOptions;
 use crate::http::{ClientEvent, ResponseHead, Status, Version, hop};
 use crate::proxy::error::ExchangeError;
@@ -19,7 +19,8 @@ use super::publish::publish;
 use super::send::push_request;
 use super::state::{Fetch, State};
 use super::step::{AfterHead, Next};
-use super::{fill, partial, revalidate, rewrite_request, rewrite_response};
+use super::storing::storable;
+use super::{fill, partial, revalidate, rewrite_response};
 
 /// Sends more of the request, and receives until there is a final head.
 pub(super) fn head(fetch: &mut Fetch, mut attempt: Box<Attempt>, cx: &mut FetchCx<'_>) -> Next {
@@ -171,7 +172,7 @@ pub(super) fn take_head(
         status,
         head: fields,
         body_length: head.body_length(),
-        storing: storable(fetch, received, cx),
+        storing: storable(&mut fetch.request, received, cx.shared, now),
         part: None,
         origin: received.origin,
         sticky: fetch.sticky_cookie(cx),
@@ -183,38 +184,6 @@ pub(super) fn take_head(
         }
         None => Ok(AfterHead::AskAgain),
     }
-}
-
-fn storable(
-    fetch: &mut Fetch,
-    received: Received<'_>,
-    cx: &FetchCx<'_>,
-) -> Result<Storable, NotStored> {
-    let head = received.head;
-    if !cx.shared.cache.is_on() {
-        return Err(NotStored::Off);
-    }
-    if fetch.request.bypasses_cache {
-        return Err(NotStored::Bypass);
-    }
-    if received.is_bound {
-        return Err(NotStored::Authorization);
-    }
-    // Of a part, as much is kept as there is room for.
-    let is_part = head.status() == Status::PARTIAL_CONTENT;
-    if !is_part && !cx.shared.cache.accepts_length(head.body_length().known().unwrap_or_default()) {
-        return Err(NotStored::TooLarge);
-    }
-    if rewrite_request::varies_by_hop(head.fields(), &fetch.request) {
-        return Err(NotStored::VaryAll);
-    }
-    let is_of_user = fetch.request.tells_user();
-    fetch.ask_cache(head.status(), head.fields(), received.sent_at, cx, |request, response| {
-        if is_of_user && !response.is_shared() {
-            return Err(NotStored::Authorization);
-        }
-        cache::storable(request, &Response { is_coded: head.is_coded(), ..response })
-    })
 }
 
 /// Hands the connection over to the client that asked to switch protocols, if the origin has

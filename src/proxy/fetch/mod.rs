@@ -36,6 +36,7 @@
 mod acquire;
 mod answer;
 mod application;
+mod at_once;
 mod attempt;
 mod call;
 mod content;
@@ -58,6 +59,9 @@ pub(super) mod rewrite_response;
 mod send;
 pub(super) mod state;
 mod step;
+mod storing;
+mod translate;
 mod upload;
 
+pub(super) use at_once::{DirectResponse, call_at_once};
 pub(super) use range_fill::RangeFill;

@@ -8,8 +8,8 @@ use crate::proxy::jobs::Lane;
 use crate::proxy::settings::sites::application::CallPlace;
 use crate::proxy::timers::FetchTimer;
 
-use super::answer::{Answer, answer, tell_failure};
-use super::application::{Production, Source};
+use super::answer::{answer, tell_failure};
+use super::application::{Answer, Production, Source};
 use super::content::{account, has_room};
 use super::context::FetchCx;
 use super::state::{Fetch, State};
@@ -33,9 +33,9 @@ pub(super) fn produce(
             fetch.response(&mut cx.shared.responses).finish(None, cx.reactor);
             Next::Done(State::Produce(production))
         }
-        Poll::Ready(Err((error, reason))) => {
-            tell_failure(fetch, &production.application, error, &reason, cx);
-            Next::Fail(State::Produce(production), error.into())
+        Poll::Ready(Err(failure)) => {
+            tell_failure(&fetch.request, &production.application, &failure, cx.shared);
+            Next::Fail(State::Produce(production), failure.0.into())
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::proxy::transfer::body::Body;
 use crate::reactor::{Id, Token};
 
 use super::RangeFill;
+use super::application::Call;
 
 /// A request to be fetched.
 #[derive(Debug)]
@@ -48,6 +49,8 @@ pub(crate) struct FetchRequest {
     pub(crate) upload: Option<Id<Body>>,
     /// Set once the origin is known to speak HTTP/1.0.
     pub(crate) old_origin: bool,
+    /// The call of a handler that has answered before the fetch began.
+    pub(crate) answered: Option<Box<Call>>,
     /// Length of an upload that was received completely, so that it is sent without chunks.
     pub(crate) gathered: Option<u64>,
     /// The only client that may use the connection, which this request or an earlier one of the

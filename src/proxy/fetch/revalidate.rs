@@ -57,11 +57,17 @@ pub(super) fn updated(
         rewrite_response::response_fields(received.head, &fetch.request, &cx.shared.settings, now);
     let updated = rewrite_response::updated_fields(&object.head, &newer);
     let (status, sent) = (object.status, received.sent_at);
-    let storable = fetch.ask_cache(status, &updated, sent, cx, |request, response| {
-        let storable = cache::still_storable(request, &response)?;
-        let selection = object.selection.kept_for(storable.selection, request);
-        Ok(Storable { selection, ..storable })
-    });
+    let storable = fetch.request.ask_cache(
+        (status, &updated),
+        sent,
+        &cx.shared.settings,
+        now,
+        |request, response| {
+            let storable = cache::still_storable(request, &response)?;
+            let selection = object.selection.kept_for(storable.selection, request);
+            Ok(Storable { selection, ..storable })
+        },
+    );
     (Arc::new(object.updated(updated, storable.clone().ok())), storable)
 }
 

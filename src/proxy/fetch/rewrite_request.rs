@@ -23,9 +23,15 @@ use super::request::FetchRequest;
 
 /// Writes the head of a request to an origin.
 pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &Settings) {
-    let FetchRequest { head: request, .. } = fetch;
-    let mut head = common_head(out, fetch, settings);
+    let FetchRequest { head: request, route, .. } = fetch;
+    let fields = request.fields();
+    let peer = Peer { address: fetch.client.ip(), is_secure: fetch.is_secure };
+    let behind = Behind::of(peer, fields, settings, fetch.is_reverse());
+    out.reserve(request.wire_length() + 256);
+    let mut head = HeadWriter::request(out, request.method_name(), route.target());
+    write_fields(&mut head, fetch, &behind, settings);
     if fetch.is_reverse() {
+        behind.write_to(&mut head, fields, route.asked());
         // The name of this hop is in a line of its own, which a malformed list before it cannot hide.
         head.field("CDN-Loop", settings.via.as_bytes());
     }
@@ -45,42 +51,43 @@ pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &S
     head.end();
 }
 
-/// Writes the head of a request to an application, which is no other hop. Its content is at hand.
-pub(super) fn application_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &Settings) {
-    let mut head = common_head(out, fetch, settings);
-    if fetch.head.body_length() == BodyLength::Unknown {
+/// Returns the head of a request for an application, which is no other hop. Its content is at hand.
+pub(super) fn application_head(fetch: &FetchRequest, settings: &Settings) -> RequestHead {
+    let FetchRequest { head: request, .. } = fetch;
+    let peer = Peer { address: fetch.client.ip(), is_secure: fetch.is_secure };
+    let behind = Behind::of(peer, request.fields(), settings, true);
+    let start_line = request.fields().start_line();
+    let mut out = Vec::with_capacity(request.wire_length() + 64);
+    out.extend_from_slice(start_line);
+    let mut head = HeadWriter::resume(&mut out);
+    write_fields(&mut head, fetch, &behind, settings);
+    if request.body_length() == BodyLength::Unknown {
         head.number("Content-Length", fetch.gathered.unwrap_or_default());
     }
-    head.end();
+    request.with_fields(Fields::written(out, start_line.len()))
 }
 
 /// Writes the fields that origins and applications get.
-fn common_head<'a>(
-    out: &'a mut Vec<u8>,
+fn write_fields(
+    head: &mut HeadWriter<'_>,
     fetch: &FetchRequest,
+    behind: &Behind<'_>,
     settings: &Settings,
-) -> HeadWriter<'a> {
-    let FetchRequest { head: request, route, validate, fill, .. } = fetch;
-    let fields = request.fields();
-    let peer = Peer { address: fetch.client.ip(), is_secure: fetch.is_secure };
-    let behind = Behind::of(peer, fields, settings, fetch.is_reverse());
-    out.reserve(request.wire_length() + 256);
-    let mut head = HeadWriter::request(out, request.method_name(), route.target());
-    if !fields.has(Name::Host) {
+) {
+    let FetchRequest { head: request, validate, fill, .. } = fetch;
+    if !request.fields().has(Name::Host) {
         head.field("Host", fetch.host_field().as_bytes());
     }
-    forward_fields(&mut head, fetch, &behind, settings);
+    forward_fields(head, fetch, behind, settings);
     if let Some(fill) = fill {
         head.field("Range", fill.range().as_bytes());
-        fill.object().into_iter().for_each(|object| only_of_the_same(&mut head, object));
+        fill.object().into_iter().for_each(|object| only_of_the_same(head, object));
     }
-    ask_whether_still_valid(&mut head, validate);
+    ask_whether_still_valid(head, validate);
     if fetch.is_reverse() {
-        behind.write_to(&mut head, fields, route.asked());
-        certificate_of(fetch).into_iter().for_each(|certificate| tell(certificate, &mut head));
+        certificate_of(fetch).into_iter().for_each(|certificate| tell(certificate, head));
     }
-    add_fields(&mut head, fetch, &behind);
-    head
+    add_fields(head, fetch, behind);
 }
 
 /// Writes the fields of the client's request that are forwarded. A request for the cache, which

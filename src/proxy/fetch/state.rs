@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::balance::{EndpointId, Outcome};
-use crate::cache::{Object, OriginFailure, Presented, Response, Ticket};
-use crate::http::{BodyLength, Fields, Method, Status};
+use crate::cache::{Object, OriginFailure, Ticket};
+use crate::http::{BodyLength, Method};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::origin::dial::Dial;
@@ -229,33 +229,6 @@ impl Fetch {
             BodyLength::Unknown if self.request.gathered.is_none() => TransferCoding::Chunked,
             _ => TransferCoding::Identity,
         }
-    }
-
-    /// Calls `ask` with the request and a response to it: the response received, or a stored one
-    /// with updated `fields`. The request was sent at `sent`.
-    pub(super) fn ask_cache<R>(
-        &mut self,
-        status: Status,
-        fields: &Fields,
-        sent: Instant,
-        cx: &FetchCx<'_>,
-        ask: impl FnOnce(&mut Presented, Response<'_>) -> R,
-    ) -> R {
-        let settings = &cx.shared.settings;
-        let response = Response {
-            uri: &self.request.route.uri,
-            status,
-            fields,
-            is_coded: false,
-            targets: settings.targets(),
-            rules: &settings.freshness_rules,
-            store_cookies: settings.store_cookies,
-            forced: self.request.forced_lifetime(status, fields),
-            drops_cookies: self.request.drops_cookies(),
-            sent,
-            now: cx.reactor.now(),
-        };
-        ask(&mut self.request.presented, response)
     }
 }
 
