@@ -168,7 +168,9 @@ pub use net::layer::{Layer, Wire};
 pub use net::listener::{Accepted, Listener, is_exhaustion};
 pub use net::local_connector::LocalConnector;
 pub use net::tcp::TcpTransport;
-pub use net::transport::{Endpoint, LocalOptions, Socket, SocketId, Transport, TransportEvent};
+pub use net::transport::{
+    Endpoint, FileRange, LocalOptions, Socket, SocketId, Transport, TransportEvent,
+};
 pub use os::{interface_addresses, is_in_memory, raise_descriptor_limit};
 pub use ready::Ready;
 pub use resolver::system::SystemResolver;

@@ -4,9 +4,11 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 
 use socket2::SockRef;
+
+use super::net::transport::FileRange;
 
 /// Receives at most `most` bytes into the spare capacity of `into`, without clearing that memory
 /// first.
@@ -42,13 +44,14 @@ pub(super) fn send(socket: &impl AsFd, from: &[IoSlice<'_>]) -> io::Result<usize
     }
 }
 
-/// Sends up to `most` bytes of a file from offset `at`, without copying them through the program.
-pub(super) fn send_file(
-    socket: &impl AsFd,
-    file: BorrowedFd<'_>,
-    at: u64,
-    most: usize,
-) -> io::Result<usize> {
+/// Sends bytes that the next call follows: the kernel may keep them for a packet with what follows.
+pub(super) fn send_more(socket: &impl AsFd, from: &[u8]) -> io::Result<usize> {
+    SockRef::from(socket).send_with_flags(from, libc::MSG_NOSIGNAL | libc::MSG_MORE)
+}
+
+/// Sends bytes of a file without copying them through the program.
+pub(super) fn send_file(socket: &impl AsFd, file: FileRange<'_>) -> io::Result<usize> {
+    let FileRange { file, at, most } = file;
     let mut offset = libc::off_t::try_from(at).map_err(io::Error::other)?;
     let socket = socket.as_fd().as_raw_fd();
     // SAFETY: both descriptors are open, and the pointer is to an offset that lives through the call.

@@ -10,7 +10,7 @@ use crate::proxy::mail::Mail;
 use crate::proxy::shared::Shared;
 use crate::proxy::transfer::pending_response::PendingResponse;
 use crate::proxy::transfer::readers::ReaderKey;
-use crate::proxy::transfer::send_buffer::{ContentSource, MAX_FRAME};
+use crate::proxy::transfer::send_buffer::{ContentSource, MAX_FILE_FRAME, MAX_FRAME};
 use crate::reactor::{Id, Reactor};
 
 /// Most bytes of a file that are read at a time.
@@ -103,7 +103,7 @@ impl FileSource {
     /// Has the system send the next piece from the file itself, if that needs no wait for a disk. Pieces
     /// that are short are read: two calls would cost more than a copy.
     pub(super) fn goes_direct(&mut self) -> bool {
-        let piece = (self.end - self.at).min(MAX_FRAME);
+        let piece = (self.end - self.at).min(MAX_FILE_FRAME);
         if piece >= LEAST_DIRECT && self.file.is_in_memory(self.at, piece) {
             self.direct = piece;
         }
@@ -133,6 +133,14 @@ impl Source {
             Self::Pending { reading, .. } => {
                 ContentSource::Body(&shared.responses[reading.response].body, reading.reader)
             }
+        }
+    }
+
+    /// Returns the most content in one frame.
+    pub(super) const fn largest_frame(&self) -> u64 {
+        match self {
+            Self::File(file) if file.direct > 0 => MAX_FILE_FRAME,
+            Self::File(_) | Self::Stored { .. } | Self::Pending { .. } => MAX_FRAME,
         }
     }
 

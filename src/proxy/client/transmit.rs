@@ -8,7 +8,7 @@ use crate::proxy::error::{ExchangeError, FileError};
 use crate::proxy::observe::reason::Reason;
 use crate::proxy::timers::ClientTimer;
 use crate::proxy::transfer::body::State as BodyState;
-use crate::proxy::transfer::send_buffer::{MAX_FRAME, SendBuffer};
+use crate::proxy::transfer::send_buffer::SendBuffer;
 use crate::throttle::Grant;
 
 use super::connection::Connection;
@@ -136,7 +136,8 @@ fn plan(
         }
     };
     let client = (&exchange.record, exchange.limited_route);
-    let granted = shape::take(client, available.min(MAX_FRAME), &mut transmission.turn, cx);
+    let largest = transmission.source.largest_frame();
+    let granted = shape::take(client, available.min(largest), &mut transmission.turn, cx);
     if let Grant { bytes: 0, wait: Some(wait) } = granted {
         return Planned::Held(wait);
     }
@@ -161,7 +162,8 @@ fn plan(
             }
         }
     };
-    transmission.ended = output.plan(transmission.coding, available, end.filter(|_| is_whole));
+    transmission.ended =
+        output.plan(transmission.coding, (available, largest), end.filter(|_| is_whole));
     Planned::Frame
 }
 

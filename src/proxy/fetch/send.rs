@@ -5,7 +5,7 @@ use std::task::Poll;
 use crate::proxy::error::ExchangeError;
 use crate::proxy::timers::FetchTimer;
 use crate::proxy::transfer::body;
-use crate::proxy::transfer::send_buffer::ContentSource;
+use crate::proxy::transfer::send_buffer::{ContentSource, MAX_FRAME};
 
 use super::attempt::{Attempt, Sending};
 use super::context::FetchCx;
@@ -95,7 +95,8 @@ fn plan(
         body::State::Complete(trailers) => Some(trailers.as_ref()),
         body::State::Failed(error) => return Err(error.clone()),
     };
-    if attempt.output.plan(fetch.request_coding(), body.available(upload.reader), end) {
+    if attempt.output.plan(fetch.request_coding(), (body.available(upload.reader), MAX_FRAME), end)
+    {
         attempt.sending = Sending::Complete;
     }
     Ok(())

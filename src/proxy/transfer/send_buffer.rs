@@ -6,7 +6,7 @@ use std::task::Poll;
 
 use crate::cache::Object;
 use crate::http::{Fields, write_chunk_size, write_last_chunk};
-use crate::reactor::{Reactor, SocketId};
+use crate::reactor::{FileRange, Reactor, SocketId};
 
 use super::body::Body;
 use super::io_slices::Slices;
@@ -15,6 +15,8 @@ use super::readers::ReaderKey;
 /// Most content in one frame, so that no write exceeds the budget of a drive. The rest leaves with
 /// the next frame.
 pub(crate) const MAX_FRAME: u64 = 128 * 1024;
+/// The same for bytes that the system sends from a file itself, which takes a tenth of the time.
+pub(crate) const MAX_FILE_FRAME: u64 = 1024 * 1024;
 
 /// The coding of content on the connection (RFC 9112 §7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,17 +107,17 @@ impl SendBuffer {
         self.content == 0 && self.suffix.is_empty()
     }
 
-    /// Plans the next frame: `available` bytes of content, at most [`MAX_FRAME`], and the `end` of
-    /// the body with its trailers, if it follows. Returns true if the end is in the frame.
+    /// Plans the next frame: `available` bytes of content, at most `largest`, and the `end` of the body
+    /// with its trailers, if it follows. Returns true if the end is in the frame.
     pub(crate) fn plan(
         &mut self,
         coding: TransferCoding,
-        available: u64,
+        (available, largest): (u64, u64),
         end: Option<Option<&Fields>>,
     ) -> bool {
         debug_assert!(self.is_between_frames());
-        self.content = available.min(MAX_FRAME);
-        let end = end.filter(|_| available <= MAX_FRAME);
+        self.content = available.min(largest);
+        let end = end.filter(|_| available <= largest);
         if coding == TransferCoding::Identity {
             return end.is_some();
         }
@@ -137,11 +139,10 @@ impl SendBuffer {
         io: SocketId,
         supply: ContentSource<'_>,
     ) -> Poll<io::Result<Sent>> {
-        if let ContentSource::File(file, at) = supply
-            && self.sent == self.prefix.len()
-        {
+        if let ContentSource::File(file, at) = supply {
             let most = usize::try_from(self.content).unwrap_or(usize::MAX);
-            let Poll::Ready(sent) = reactor.send_file(io, file, at, most)? else {
+            let (lead, file) = (&self.prefix[self.sent..], FileRange { file, at, most });
+            let Poll::Ready(sent) = reactor.send_file(io, lead, file)? else {
                 return Poll::Pending;
             };
             // A file that ends before its length is not complete.

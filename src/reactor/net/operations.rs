@@ -3,7 +3,6 @@
 use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener};
-use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::task::Poll;
 
@@ -14,7 +13,7 @@ use crate::reactor::run_queue::WakeReason;
 
 use super::layer::Layer;
 use super::sockets::{Parts, SocketState};
-use super::transport::{Endpoint, LocalOptions, SocketId, Transport, TransportEvent};
+use super::transport::{Endpoint, FileRange, LocalOptions, SocketId, Transport, TransportEvent};
 
 /// Sockets. No operation waits: one that would block returns `Pending`, and the owner of the socket
 /// is driven once it is possible. A socket that was closed returns [`io::ErrorKind::NotConnected`].
@@ -158,8 +157,8 @@ impl<M> Reactor<M> {
         })
     }
 
-    /// Sends up to `most` bytes of a file from offset `at`, as much as there is room for, and returns the
-    /// number of bytes. They do not pass through the program. Bytes that are not in memory are waited for:
+    /// Sends `lead`, then bytes of a file, as much as there is room for, and returns the number of bytes. The
+    /// bytes of the file do not pass through the program. Bytes that are not in memory are waited for:
     /// see [`is_in_memory`](crate::reactor::is_in_memory).
     ///
     /// # Errors
@@ -168,14 +167,13 @@ impl<M> Reactor<M> {
     pub fn send_file(
         &mut self,
         io: SocketId,
-        file: BorrowedFd<'_>,
-        at: u64,
-        most: usize,
+        lead: &[u8],
+        file: FileRange<'_>,
     ) -> Poll<io::Result<usize>> {
         if self.has_layer(io) {
             return Poll::Ready(Err(io::ErrorKind::Unsupported.into()));
         }
-        self.attempt(io, Ready::WRITABLE, |net| net.send_file(io, file, at, most))
+        self.attempt(io, Ready::WRITABLE, |net| net.send_file(io, lead, file))
     }
 
     /// Returns true if a layer, such as TLS, stands between the socket and the program.

@@ -20,7 +20,7 @@ use crate::reactor::ready::Ready;
 
 use super::local::{self, LocalListener};
 use super::transport::{
-    BACKLOG, Endpoint, LocalOptions, NO_ADDRESS, SocketId, Transport, TransportEvent,
+    BACKLOG, Endpoint, FileRange, LocalOptions, NO_ADDRESS, SocketId, Transport, TransportEvent,
 };
 
 /// Unsent bytes in the kernel's buffer of a connection above which the connection is not writable.
@@ -251,18 +251,10 @@ impl Transport for TcpTransport {
         }
     }
 
-    fn send_file(
-        &mut self,
-        io: SocketId,
-        file: BorrowedFd<'_>,
-        at: u64,
-        most: usize,
-    ) -> io::Result<usize> {
+    fn send_file(&mut self, io: SocketId, lead: &[u8], file: FileRange<'_>) -> io::Result<usize> {
         match self.sockets.get(io.retyped()) {
-            Some(Open::Stream(stream)) => uninterrupted(|| os::send_file(stream, file, at, most)),
-            Some(Open::LocalStream(stream)) => {
-                uninterrupted(|| os::send_file(stream, file, at, most))
-            }
+            Some(Open::Stream(stream)) => send_file(stream, lead, file),
+            Some(Open::LocalStream(stream)) => send_file(stream, lead, file),
             _ => Err(io::ErrorKind::NotConnected.into()),
         }
     }
@@ -354,6 +346,22 @@ impl Transport for TcpTransport {
 
     fn end_turn(&mut self, reports: &mut Vec<TransportEvent>) {
         self.register_accepted(reports);
+    }
+}
+
+/// Sends `lead`, then bytes of a file.
+fn send_file(socket: &impl AsFd, lead: &[u8], file: FileRange<'_>) -> io::Result<usize> {
+    let mut sent = 0;
+    if !lead.is_empty() {
+        sent = uninterrupted(|| os::send_more(socket, lead))?;
+        if sent < lead.len() {
+            return Ok(sent);
+        }
+    }
+    match uninterrupted(|| os::send_file(socket, file)) {
+        Ok(of_file) => Ok(sent + of_file),
+        Err(_) if sent > 0 => Ok(sent), // the next call meets the error again
+        Err(error) => Err(error),
     }
 }
 

@@ -12,6 +12,17 @@ use std::time::Duration;
 use crate::reactor::arena::{Id, Token};
 use crate::reactor::ready::Ready;
 
+/// Bytes of a file that are sent.
+#[derive(Clone, Copy, Debug)]
+pub struct FileRange<'f> {
+    /// The file.
+    pub file: BorrowedFd<'f>,
+    /// Offset of the first byte.
+    pub at: u64,
+    /// Most bytes that are sent.
+    pub most: usize,
+}
+
 /// Marker type of [`SocketId`], without values.
 #[derive(Debug)]
 pub enum Socket {}
@@ -168,19 +179,13 @@ pub trait Transport: fmt::Debug {
     /// The errors of `sendmsg(2)`.
     fn send(&mut self, io: SocketId, from: &[IoSlice<'_>]) -> io::Result<usize>;
 
-    /// Sends up to `most` bytes of a file from offset `at`, as much as there is room for, and returns the
-    /// number of bytes. May raise SIGPIPE in a program that does not ignore it, as Rust programs do.
+    /// Sends `lead`, then up to `most` bytes of a file from offset `at`, as much as there is room for, and
+    /// returns the number of bytes. A lead is sent in one packet with bytes of the file, if they fit. May raise SIGPIPE in a program that does not ignore it, as Rust programs do.
     ///
     /// # Errors
     /// The errors of `sendfile(2)`; `Unsupported` if the transport has no such call.
-    fn send_file(
-        &mut self,
-        io: SocketId,
-        file: BorrowedFd<'_>,
-        at: u64,
-        most: usize,
-    ) -> io::Result<usize> {
-        let _ = (io, file, at, most);
+    fn send_file(&mut self, io: SocketId, lead: &[u8], file: FileRange<'_>) -> io::Result<usize> {
+        let _ = (io, lead, file);
         Err(io::ErrorKind::Unsupported.into())
     }
 
