@@ -69,7 +69,7 @@ impl TlsOptions {
     ///
     /// # Errors
     /// A message that names the option or file, and the reason.
-    pub(super) fn origin(&self) -> Result<OriginTls, String> {
+    pub fn origin(&self) -> Result<OriginTls, String> {
         if self.origin_key.is_some() && self.origin_certificate.is_none() {
             return Err("origin-key works with --origin-cert only".into());
         }

@@ -106,17 +106,29 @@ impl OriginTls {
     /// # Errors
     /// Returns the reason if `host` is no name that a certificate can have.
     pub fn layer(&self, host: &str) -> Result<Session, MaterialError> {
+        let connection = self.connection(host, self.profile(host).is_verified)?;
+        Ok(Session::new(Connection::Client(connection)))
+    }
+
+    /// Returns a connection to the origin `host`, a name in lower case or an address, for a caller that
+    /// moves the bytes itself. The certificate is verified if `is_verified`.
+    ///
+    /// # Errors
+    /// Returns the reason if `host` is no name that a certificate can have.
+    pub fn connection(
+        &self,
+        host: &str,
+        is_verified: bool,
+    ) -> Result<ClientConnection, MaterialError> {
         let name = match (&self.server_name, host.trim_matches(['[', ']']).parse::<IpAddr>()) {
             (Some(name), _) => name.clone(),
             (None, Ok(address)) => ServerName::IpAddress(address.into()),
             (None, Err(_)) => ServerName::try_from(host.trim_end_matches('.').to_owned())
                 .map_err(|_| MaterialError(format!("'{host}' is no name of a certificate")))?,
         };
-        let verified = self.profile(host).is_verified;
-        let config = if verified { &self.verified } else { &self.unverified };
+        let config = if is_verified { &self.verified } else { &self.unverified };
         let connection = ClientConnection::new(Arc::clone(config), name);
-        let connection = connection.map_err(|error| MaterialError(error.to_string()))?;
-        Ok(Session::new(Connection::Client(connection)))
+        connection.map_err(|error| MaterialError(error.to_string()))
     }
 }
 
