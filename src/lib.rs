@@ -23,6 +23,8 @@ pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
 pub mod dns;
+#[cfg(feature = "cli")]
+pub mod doctor;
 #[cfg(feature = "proxy")]
 pub mod files;
 #[cfg(feature = "proxy")]

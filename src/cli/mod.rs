@@ -3,6 +3,7 @@
 mod args;
 mod control_client;
 mod control_socket;
+mod doctor;
 mod explain;
 mod folders;
 mod password;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
             Ok(options) => explain::run(&options, question, json),
             Err(message) => refuse(&message),
         },
+        Invocation::Doctor(request) => doctor::run(&request),
         Invocation::Users { file, request } => users::run(&file, &request),
         Invocation::Check { file } => match check(&file) {
             Ok(()) => print(&format!("{file}: ok\n")),

@@ -50,6 +50,8 @@ pub(crate) use h1::made::response_head;
 pub use h1::parse::{HeadLimits, MAX_FIELDS};
 pub use h1::server::{ServerCodec, ServerEvent};
 pub use head::{RequestHead, ResponseHead};
+#[cfg(feature = "cli")]
+pub(crate) use mapping::CookieAttributes;
 pub use mapping::Mapping;
 pub use method::Method;
 pub use multipart::{Multipart, Piece};

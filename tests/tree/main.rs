@@ -31,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("reactor", &["dns"]),
     ("cache", &["http"]),
     ("files", &["http"]),
+    ("doctor", &["access", "cache", "http", "x509"]),
     ("auth", &["http"]),
     ("app", &["http"]),
     ("access", &["http"]),
@@ -75,7 +76,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "x509",
         ],
     ),
-    ("cli", &["acme", "auth", "balance", "config", "http", "proxy", "reactor", "tls"]),
+    (
+        "cli",
+        &["acme", "auth", "balance", "config", "doctor", "http", "proxy", "reactor", "tls", "x509"],
+    ),
 ];
 
 /// Modules that see no socket, clock, thread or file.
@@ -88,6 +92,7 @@ const SANS_IO: &[&str] = &[
     "throttle",
     "dns",
     "files",
+    "doctor",
     "shares",
     "suggestion",
     "x509",
@@ -220,6 +225,7 @@ const RUNNING: &[&str] = &[
 
 /// Commands that ask for one thing and end; the simulation; tests.
 const NOT_RUNNING: &[&str] = &[
+    "cli/doctor/",
     "cli/explain.rs",
     "cli/mod.rs",
     "cli/control_client.rs",

@@ -1,6 +1,7 @@
 //! The command line. Its options are those of the configuration table.
 
 mod control;
+pub(super) mod doctor;
 pub(super) mod egress;
 pub(super) mod explain;
 pub(super) mod options;
@@ -22,6 +23,7 @@ use control::{
     bans_command, bans_request, origin_command, origin_request, purge_command, purge_target,
     reload_command, renew_command, renewal, socket, stats_command,
 };
+use doctor::DoctorRequest;
 use options::{OptionValues, RunArgs};
 use run::{print_config, run_args};
 use users::UsersRequest;
@@ -51,6 +53,7 @@ pub(super) enum Invocation {
         question: ExplainQuery,
         json: bool,
     },
+    Doctor(DoctorRequest),
     Users {
         file: PathBuf,
         request: UsersRequest,
@@ -67,6 +70,9 @@ pub(super) fn parse() -> Invocation {
     let matches = command.clone().get_matches();
     if let Some((file, request)) = matches.subcommand_matches("users").and_then(users::read) {
         return Invocation::Users { file, request };
+    }
+    if let Some(request) = matches.subcommand_matches("doctor").and_then(doctor::request) {
+        return Invocation::Doctor(request);
     }
     match matches.subcommand() {
         Some(("check", matches)) => {
@@ -207,6 +213,7 @@ fn command() -> Command {
         )
         .subcommand(egress::command().args(run_args()).arg(print_config()))
         .subcommand(explain::command().args(explained_args()))
+        .subcommand(doctor::command())
         .subcommand(
             Command::new("check")
                 .about("Check a configuration file: exit 0 if it is valid, 2 if not")

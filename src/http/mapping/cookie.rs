@@ -88,31 +88,33 @@ fn begins_with(text: &[u8], start: &[u8]) -> bool {
 }
 
 /// An attribute of a cookie.
-struct Attribute<'a> {
+pub(crate) struct Attribute<'a> {
     /// Range of the attribute, with the semicolon before it.
     whole: Range<usize>,
     name: &'a [u8],
     /// The value without blanks around it; empty if there is none.
-    value: &'a [u8],
+    pub(crate) value: &'a [u8],
     /// The position of the value.
     value_at: usize,
 }
 
 impl Attribute<'_> {
-    const fn is_named(&self, name: &[u8]) -> bool {
+    /// Returns true if the name is `name`, in any case.
+    pub(crate) const fn is_named(&self, name: &[u8]) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
 }
 
 /// The attributes after the name and value of a cookie.
-struct Attributes<'a> {
+pub(crate) struct Attributes<'a> {
     cookie: &'a [u8],
     /// The position of the next semicolon.
     at: usize,
 }
 
 impl<'a> Attributes<'a> {
-    fn of(cookie: &'a [u8]) -> Self {
+    /// Returns the attributes of `cookie`, the value of a `Set-Cookie` field.
+    pub(crate) fn of(cookie: &'a [u8]) -> Self {
         Self { cookie, at: memchr::memchr(b';', cookie).unwrap_or(cookie.len()) }
     }
 }

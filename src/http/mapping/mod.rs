@@ -7,6 +7,9 @@ mod refresh;
 
 use super::scheme::Scheme;
 
+#[cfg(feature = "cli")]
+pub(crate) use cookie::Attributes as CookieAttributes;
+
 /// Names of one resource space on both sides: where the origin believes it is, and where clients
 /// see it.
 ///
