@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use spellings::{FORBIDDEN, PASSED_ON};
 use tidegate::access::{AddressClass, DestinationPolicy, Host, REGISTRY_DATE, SPECIAL_BLOCKS};
 use tidegate::config::{Key, LISTENER, OPTIONS, ORIGIN, ROUTE, SITE, takes_restart};
+use tidegate::doctor::Word;
 use tidegate::http::{Authority, ParseError};
 use tidegate::proxy::Limits;
 
@@ -105,6 +106,18 @@ fn problems_of_tls_are_explained() {
 }
 
 #[test]
+fn the_findings_are_those_of_the_doctor() {
+    let mut table = "| finding | | what is wrong | why it harms | usual fix |\n".to_owned();
+    table += "|---|---|---|---|---|\n";
+    for word in Word::ALL {
+        let (name, severity) = (word.name(), word.severity().name());
+        let [meaning, harm, fix] = [word.meaning(), word.harm(), word.usual_fix()].map(cell);
+        writeln!(table, "| `{name}` | {severity} | {meaning} | {harm} | {fix} |").unwrap();
+    }
+    check("doctor.md", "findings", &table);
+}
+
+#[test]
 fn the_refusals_are_those_of_the_parser() {
     let mut table = "| name | status | what is wrong |\n|---|---|---|\n".to_owned();
     for refusal in ParseError::ALL {
@@ -131,6 +144,7 @@ fn what_the_documents_refer_to_is_there() {
         "docs/reverse.md",
         "docs/rules.md",
         "docs/explain.md",
+        "docs/doctor.md",
     ] {
         let path = root.join(file);
         let text = fs::read_to_string(&path).unwrap();
