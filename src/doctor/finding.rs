@@ -85,7 +85,7 @@ words! {
         "clients cannot follow them, and see how the site is built"
         "`host = 'preserve'`, or the base URL of the application";
     ForwardedProto "forwarded-proto" Error
-        "A page that is asked by https names its own host by http: the application does not know that clients use TLS"
+        "A page that is asked by https names its own host by http, as an application does that does not know that clients use TLS"
         "browsers block such scripts and style sheets, and send forms and cookies in the clear"
         "`trusted-proxy` or `set-request`; or the base URL of the application";
     WrongHost "wrong-host" Error

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::access::AddressClass;
 use crate::http::Name;
 
-use super::links::links;
+use super::links::{Link, links};
 use super::observations::Exchange;
 use super::url::Url;
 
@@ -95,17 +95,29 @@ pub fn is_internal(url: &Url, public: &Url, origin: Option<&Url>) -> bool {
         || (!url.has_host_of(public) && !is_private(public) && is_private(url))
 }
 
+/// Returns true if the text of a page has a link to another page of the site.
+fn leads_on(exchange: &Exchange) -> bool {
+    let is_to_site = |link: &Link| {
+        let to = exchange.url.join(&link.reference);
+        link.element == "a"
+            && !link.reference.starts_with('#')
+            && to.is_some_and(|to| to.has_host_of(&exchange.url))
+    };
+    is_page(exchange) && links(&exchange.content).iter().any(is_to_site)
+}
+
 fn is_same_server(url: &Url, other: &Url) -> bool {
     (url.host(), url.port()) == (other.host(), other.port())
 }
 
-/// Returns the URLs of a response that name internal hosts. A link of the text to the reader's own machine
-/// counts only if that is the origin.
+/// Returns the URLs of a response that name internal hosts. In a page whose other links lead to the site, a
+/// link of the text to the reader's own machine counts only if that is the origin.
 pub(super) fn internal_mentions(exchange: &Exchange, origin: Option<&Url>) -> Vec<Mention> {
     let public = &exchange.url;
+    let leads_on = leads_on(exchange);
     let counts = |mention: &Mention| {
         let url = &mention.url;
-        let is_of_text = mention.is_anchor && url.is_local();
+        let is_of_text = leads_on && mention.is_anchor && url.is_local();
         is_internal(url, public, origin)
             && (!is_of_text || origin.is_some_and(|it| is_same_server(url, it)))
     };
@@ -196,19 +208,20 @@ mod tests {
 
     #[test]
     fn links_of_the_text_may_name_the_machine_of_the_reader() {
-        let page = exchange(
-            "https://shop.example/",
-            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n\
-             <a href=http://localhost:3000/>try</a><a href=http://app.internal/>x</a>",
-        );
-        let hosts = |origin: Option<&str>| -> Vec<String> {
+        let hosts = |html: &str, origin: Option<&str>| -> Vec<String> {
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n";
+            let page = exchange("https://shop.example/", &[head, html].concat());
             let origin = origin.map(|origin| Url::parse(origin).unwrap());
             let found = internal_mentions(&page, origin.as_ref()).into_iter();
             found.map(|mention| mention.url.host().to_owned()).collect()
         };
-        assert_eq!(hosts(None), ["app.internal"]);
-        assert_eq!(hosts(Some("http://localhost:9000/")), ["app.internal"]);
-        assert_eq!(hosts(Some("http://localhost:3000/")), ["localhost", "app.internal"]);
+        let generated = "<a href=http://localhost:3000/>try</a><a href=http://app.internal/>x</a>";
+        let text = format!("<a href=/next>next</a>{generated}");
+        let both = ["localhost", "app.internal"];
+        assert_eq!(hosts(generated, None), both);
+        assert_eq!(hosts(&text, None), ["app.internal"]);
+        assert_eq!(hosts(&text, Some("http://localhost:9000/")), ["app.internal"]);
+        assert_eq!(hosts(&text, Some("http://localhost:3000/")), both);
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn internal_names(response: &Exchange, seen: &Observations) -> Option<Finding> {
     let public = &response.url;
     let found = internal_mentions(response, origin);
     let has_some = |answer: &Exchange| !internal_mentions(answer, origin).is_empty();
-    let cause = Cause::of(seen.origin.as_ref(), has_some);
+    let cause = Cause::of(seen.asked_origin(), has_some);
     finding(Word::InternalName, public, &found, || match cause {
         Cause::HostLost => keep_host(public, true),
         Cause::Unreported => {
@@ -32,7 +32,7 @@ fn internal_names(response: &Exchange, seen: &Observations) -> Option<Finding> {
             fixes.push(report_host(public));
             fixes
         }
-        Cause::Unknown if origin.is_none() => {
+        Cause::Unknown if seen.asked_origin().is_none() => {
             let mut fixes = keep_host(public, false);
             fixes.push(base_url(public));
             fixes
@@ -44,7 +44,7 @@ fn internal_names(response: &Exchange, seen: &Observations) -> Option<Finding> {
 fn plain_names(response: &Exchange, seen: &Observations) -> Option<Finding> {
     let found = plain_mentions(response);
     let public = &response.url;
-    let cause = Cause::of(seen.origin.as_ref(), |answer| !plain_mentions(answer).is_empty());
+    let cause = Cause::of(seen.asked_origin(), |answer| !plain_mentions(answer).is_empty());
     // Links of a text may be old; those of a page that changes with the report are not.
     let is_told = matches!(cause, Cause::Unreported | Cause::Claim(_));
     if !is_told && found.iter().all(|mention| mention.is_anchor) {
@@ -53,7 +53,7 @@ fn plain_names(response: &Exchange, seen: &Observations) -> Option<Finding> {
     finding(Word::ForwardedProto, public, &found, || match cause {
         Cause::Unreported => report_tls(true),
         Cause::Claim(line) => claim(line),
-        Cause::Unknown if seen.origin.is_none() => {
+        Cause::Unknown if seen.asked_origin().is_none() => {
             let mut fixes = report_tls(false);
             fixes.push(base_url(public));
             fixes

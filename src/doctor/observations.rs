@@ -241,6 +241,11 @@ impl Observations {
         self.probes.iter().find(|(asked, _)| *asked == probe).map(|(_, exchange)| exchange)
     }
 
+    /// Returns the origin, if it has answered.
+    pub(super) fn asked_origin(&self) -> Option<&Origin> {
+        self.origin.as_ref().filter(|origin| origin.failure.is_none())
+    }
+
     /// Returns true if the page is the same for different clients, as far as was asked.
     pub(super) fn is_page_shared(&self) -> bool {
         let same = |probe| match (self.page(), self.probe(probe)) {

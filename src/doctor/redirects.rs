@@ -51,9 +51,9 @@ fn loop_fixes(hops: &[Exchange], seen: &Observations) -> Vec<Fix> {
     let public = seen.public();
     let is_of_loop = |url: Url| hops.iter().any(|hop| hop.url == url);
     let cause =
-        Cause::of(seen.origin.as_ref(), |answer| answer.redirects_to().is_some_and(is_of_loop));
+        Cause::of(seen.asked_origin(), |answer| answer.redirects_to().is_some_and(is_of_loop));
     let upgrades = hops.iter().any(|hop| hop.redirects_to().is_some_and(|url| url.is_secure()));
-    match (cause, &seen.origin) {
+    match (cause, seen.asked_origin()) {
         (Cause::Unreported, _) if public.is_secure() || upgrades => report_tls(true),
         (Cause::Claim(line), _) => claim(line),
         (Cause::HostLost | Cause::Unreported, _) => keep_host(public, true),
