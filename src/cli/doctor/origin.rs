@@ -6,35 +6,46 @@ use crate::doctor::{
 
 use super::browser::{self, Line};
 use super::client::{Ask, Client, Server};
+use super::failure::Failure;
 
 /// Asks the origin at `url` for the page that browsers know as `public`.
 pub(super) fn ask(client: &mut Client, url: &Url, public: &Url) -> Origin {
-    let mut origin = Origin { url: url.clone(), answers: Vec::new(), failure: None };
-    let plain =
-        browser::with(browser::fields(public, &Jar::default()), "Accept-Encoding", "identity");
-    let reported = [plain.clone(), browser::report(public)].concat();
-    let own = browser::with(reported.clone(), "Host", url.authority());
-    let mut asks = vec![
-        (OriginAsk::AsProxy, reported.clone()),
-        (OriginAsk::Unreported, plain),
-        (OriginAsk::OwnHost, own),
-    ];
-    // Later ways are the first to be taken from the end.
-    asks.reverse();
-    while let Some((way, fields)) = asks.pop() {
-        let Some(answer) = answer(client, &mut origin, public, &fields) else { return origin };
-        if way == OriginAsk::AsProxy && ignores_tls(&answer) {
-            let claims =
-                OTHER_CLAIMS.iter().map(|line| (OriginAsk::Claim(line), claiming(&reported, line)));
-            asks.splice(0..0, claims);
-        }
-        let helps = matches!(way, OriginAsk::Claim(_)) && !ignores_tls(&answer);
-        origin.answers.push((way, answer));
-        if helps {
+    let mut answers = Vec::new();
+    let asked = ask_each_way(client, url, public, &mut answers);
+    let failure = asked.err().map(|failure| OriginFailure {
+        text: format!("{url}: {failure}"),
+        remedy: failure.remedy().map(|remedy| remedy.replace("HOST", url.host())),
+    });
+    Origin { url: url.clone(), answers, failure }
+}
+
+/// Asks the origin in several ways, and adds its answers. Other fields about TLS are tried until one
+/// helps, if the usual ones do not.
+fn ask_each_way(
+    client: &mut Client,
+    url: &Url,
+    public: &Url,
+    answers: &mut Vec<(OriginAsk, Exchange)>,
+) -> Result<(), Failure> {
+    let fields = browser::fields(public, &Jar::default());
+    let unreported = browser::with(fields, "Accept-Encoding", "identity");
+    let reported = [unreported.clone(), browser::report(public)].concat();
+    let own_host = browser::with(reported.clone(), "Host", url.authority());
+    let mut ask = |way, fields: &[Line]| {
+        let answer = get(client, url, public, fields)?;
+        let ignores_tls = ignores_tls(&answer);
+        answers.push((way, answer));
+        Ok(ignores_tls)
+    };
+    let ignores_report = ask(OriginAsk::AsProxy, &reported)?;
+    ask(OriginAsk::Unreported, &unreported)?;
+    ask(OriginAsk::OwnHost, &own_host)?;
+    for line in OTHER_CLAIMS.iter().filter(|_| ignores_report) {
+        if !ask(OriginAsk::Claim(line), &claiming(&reported, line))? {
             break;
         }
     }
-    origin
+    Ok(())
 }
 
 /// Returns the fields with a further line.
@@ -43,14 +54,8 @@ fn claiming(fields: &[Line], line: &'static str) -> Vec<Line> {
     fields.iter().cloned().chain(claim).collect()
 }
 
-/// Returns the answer of the origin; `None` if it cannot be asked.
-fn answer(
-    client: &mut Client,
-    origin: &mut Origin,
-    public: &Url,
-    fields: &[Line],
-) -> Option<Exchange> {
-    let url = &origin.url;
+/// Returns the answer of the origin, below the path of its URL.
+fn get(client: &mut Client, url: &Url, public: &Url, fields: &[Line]) -> Result<Exchange, Failure> {
     let target = format!("{}{}", url.path().trim_end_matches('/'), public.target());
     let server = Server {
         name: url.host().to_owned(),
@@ -58,13 +63,5 @@ fn answer(
         is_secure: url.is_secure(),
         is_strict: true,
     };
-    match client.get(&Ask { url: public, target: &target, server: &server, fields }) {
-        Ok(exchange) => Some(exchange),
-        Err(failure) => {
-            let remedy = failure.remedy().map(|remedy| remedy.replace("HOST", url.host()));
-            let text = format!("{url}: {failure}");
-            origin.failure = Some(OriginFailure { text, remedy });
-            None
-        }
-    }
+    client.get(&Ask { url: public, target: &target, server: &server, fields })
 }

@@ -25,6 +25,8 @@ pub(super) struct Survey<'a> {
     request: &'a DoctorRequest,
     client: Client,
     jar: Jar,
+    /// Fields of the last request of the visit.
+    fields: Vec<Line>,
     unanswered: Vec<String>,
 }
 
@@ -34,8 +36,8 @@ pub(super) struct Survey<'a> {
 /// A message if the site cannot be asked at all.
 pub(super) fn survey(request: &DoctorRequest) -> Result<(Observations, usize), String> {
     let client = Client::new(request)?;
-    let (jar, unanswered) = (Jar::default(), Vec::new());
-    let mut survey = Survey { request, client, jar, unanswered };
+    let (jar, fields, unanswered) = (Jar::default(), Vec::new(), Vec::new());
+    let mut survey = Survey { request, client, jar, fields, unanswered };
     let visit = survey.visit()?;
     let mut seen = Observations {
         visit,
@@ -64,7 +66,8 @@ impl Survey<'_> {
     /// Follows redirections from the URL of the operator to a page.
     fn visit(&mut self) -> Result<Visit, String> {
         let asked = &self.request.url;
-        let mut fields = browser::fields(asked, &self.jar);
+        self.fields = browser::fields(asked, &self.jar);
+        let fields = self.fields.clone();
         let first = self.get(asked, &fields).map_err(|failure| {
             format!("{asked} cannot be asked: {failure}; {}", failure.advice())
         })?;
@@ -77,8 +80,7 @@ impl Survey<'_> {
             if is_internal(&url, asked, self.request.origin.as_ref()) {
                 break VisitEnd::Internal;
             }
-            fields = browser::fields(&url, &self.jar);
-            let step = (url, fields);
+            let step = (url.clone(), browser::fields(&url, &self.jar));
             if let Some(at) = steps.iter().position(|known| *known == step) {
                 break VisitEnd::Loop(at);
             }
@@ -89,6 +91,7 @@ impl Survey<'_> {
                 Ok(exchange) => exchanges.push(exchange),
                 Err(failure) => break VisitEnd::Unreachable(failure.to_string()),
             }
+            self.fields.clone_from(&step.1);
             steps.push(step);
         };
         Ok(Visit { exchanges, end })
@@ -97,12 +100,7 @@ impl Survey<'_> {
     /// Asks for the page again, each time with one difference.
     fn probes(&mut self, page: &Exchange) -> Vec<(Probe, Exchange)> {
         let url = &page.url;
-        let lines = page.request.fields().iter();
-        let cookie = lines.clone().find(|line| line.id == Name::Cookie);
-        let cookie =
-            cookie.map(|line| ("Cookie", String::from_utf8_lossy(line.value).into_owned()));
-        let mut fields = browser::fields(url, &Jar::default());
-        fields.extend(cookie);
+        let fields = self.fields.clone();
         let with = |name, value: &str| browser::with(fields.clone(), name, value);
         let mut asks = vec![
             (Probe::Plain, url.clone(), with("Accept-Encoding", "identity")),
@@ -118,10 +116,11 @@ impl Survey<'_> {
         asks.push((Probe::Cookies, url.clone(), browser::fields(url, &self.jar)));
         // The last request is equal to the first: a page that has changed between them is noticed.
         asks.push((Probe::Again, url.clone(), fields.clone()));
-        let answers = asks
-            .into_iter()
-            .filter_map(|(probe, url, fields)| Some((probe, self.further(&url, &fields)?)));
-        answers.collect()
+        let mut answers = Vec::new();
+        for (probe, url, fields) in asks {
+            answers.extend(self.further(&url, &fields).map(|answer| (probe, answer)));
+        }
+        answers
     }
 
     /// Asks for some style sheets, scripts and images of a page that belong to its host. The second answer
