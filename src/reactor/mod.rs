@@ -166,7 +166,9 @@ pub use net::address_order::{FailedAddresses, interleave_families};
 pub use net::connector::{ConnectError, Connector};
 pub use net::layer::{Layer, Wire};
 pub use net::listener::{Accepted, Listener, is_exhaustion};
+pub use net::local::{LocalFile, open_local};
 pub use net::local_connector::LocalConnector;
+pub use net::open::open_listener;
 pub use net::tcp::TcpTransport;
 pub use net::transport::{
     Endpoint, FileRange, LocalOptions, Socket, SocketId, Transport, TransportEvent,

@@ -3,13 +3,16 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::Duration;
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll};
 use tidegate::reactor::sim::Rng;
-use tidegate::reactor::{App, Clock, Event, Listener, Reactor, VirtualClock};
+use tidegate::reactor::{
+    App, Clock, Event, Listener, LocalFile, LocalOptions, Reactor, VirtualClock, open_local,
+};
 
 use crate::stations::Station;
 use crate::support::{Host, LONG, LOOPBACK, Log, millis, settle, tcp_log, tcp_reactor, tokens};
@@ -183,4 +186,30 @@ fn closed_listener_with_a_shared_descriptor_causes_no_events() {
     let _client = TcpStream::connect(at).unwrap();
     let turn = host.reactor.turn(&mut host.app, Some(Duration::ZERO)).unwrap();
     assert!(turn.is_idle(), "{turn:?}");
+}
+
+#[test]
+fn closed_local_listener_with_a_shared_descriptor_causes_no_events_and_keeps_its_file() {
+    let path = std::env::temp_dir().join(format!("tidegate-adopted-{}", std::process::id()));
+    let (opened, file) = open_local(&path, LocalOptions::default()).unwrap();
+    let mut host = tcp_log();
+    let [gate] = tokens();
+    let shared = opened.try_clone().unwrap();
+    let mut listener = Listener::adopt_local(&mut host.reactor, shared, gate).unwrap();
+    let _first = UnixStream::connect(&path).unwrap();
+    host.turn_until(|host| !host.app.driven.is_empty());
+    let mut accepted = Vec::new();
+    listener.accept(&mut host.reactor, 10, &mut accepted);
+    let [(io, _)] = accepted[..] else { panic!("{accepted:?}") };
+    host.reactor.close(io);
+    listener.close(&mut host.reactor);
+    settle(&mut [&mut host]);
+    let _second = UnixStream::connect(&path).unwrap();
+    let turn = host.reactor.turn(&mut host.app, Some(Duration::ZERO)).unwrap();
+    assert!(turn.is_idle(), "{turn:?}");
+    assert_eq!(LocalFile::find(&path, (0, 0)).unwrap().map(|other| other.identity()), None);
+    let same = LocalFile::find(&path, file.identity()).unwrap().unwrap();
+    assert_eq!(same.path(), path);
+    drop(same);
+    assert!(!path.exists());
 }

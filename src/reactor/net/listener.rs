@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -104,6 +105,19 @@ impl Listener {
         owner: Token,
     ) -> io::Result<Self> {
         let io = reactor.adopt(listener, owner)?;
+        Self::on(reactor, io, owner)
+    }
+
+    /// Listens on a Unix socket that was opened elsewhere. Its file stays when the listener is closed.
+    ///
+    /// # Errors
+    /// The errors of [`Reactor::adopt_local`].
+    pub fn adopt_local<M>(
+        reactor: &mut Reactor<M>,
+        listener: UnixListener,
+        owner: Token,
+    ) -> io::Result<Self> {
+        let io = reactor.adopt_local(listener, owner)?;
         Self::on(reactor, io, owner)
     }
 

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::io::{self, IoSlice};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::task::Poll;
 
@@ -36,6 +37,17 @@ impl<M> Reactor<M> {
     /// Fails if the listener cannot be made nonblocking or be registered.
     pub fn adopt(&mut self, listener: TcpListener, owner: Token) -> io::Result<SocketId> {
         let io = self.transport.adopt(listener)?;
+        self.sockets.insert(io, Ready::NONE, Some(owner));
+        Ok(io)
+    }
+
+    /// Takes over a Unix socket opened elsewhere, such as one inherited from a service manager. Its file
+    /// stays when the listener is closed.
+    ///
+    /// # Errors
+    /// Fails if the listener cannot be made nonblocking or be registered.
+    pub fn adopt_local(&mut self, listener: UnixListener, owner: Token) -> io::Result<SocketId> {
+        let io = self.transport.adopt_local(listener)?;
         self.sockets.insert(io, Ready::NONE, Some(owner));
         Ok(io)
     }

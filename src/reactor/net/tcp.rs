@@ -4,6 +4,7 @@
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,8 +20,9 @@ use crate::reactor::os;
 use crate::reactor::ready::Ready;
 
 use super::local::{self, LocalListener};
+use super::open::open_listener;
 use super::transport::{
-    BACKLOG, Endpoint, FileRange, LocalOptions, NO_ADDRESS, SocketId, Transport, TransportEvent,
+    Endpoint, FileRange, LocalOptions, NO_ADDRESS, SocketId, Transport, TransportEvent,
 };
 
 /// Unsent bytes in the kernel's buffer of a connection above which the connection is not writable.
@@ -160,17 +162,7 @@ impl Transport for TcpTransport {
     }
 
     fn listen(&mut self, endpoint: Endpoint) -> io::Result<SocketId> {
-        let address = endpoint.address();
-        let socket =
-            RawSocket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-        socket.set_reuse_address(true)?;
-        if address.is_ipv6() {
-            // Otherwise an IPv6 listener would collide with an IPv4 one on the same port.
-            socket.set_only_v6(matches!(endpoint, Endpoint::Address(_)))?;
-        }
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        self.adopt(socket.into())
+        self.adopt(open_listener(endpoint)?)
     }
 
     fn adopt(&mut self, listener: std::net::TcpListener) -> io::Result<SocketId> {
@@ -212,6 +204,10 @@ impl Transport for TcpTransport {
 
     fn listen_local(&mut self, path: &Path, options: LocalOptions) -> io::Result<SocketId> {
         self.open(Open::LocalListener(LocalListener::bind(path, options)?))
+    }
+
+    fn adopt_local(&mut self, listener: UnixListener) -> io::Result<SocketId> {
+        self.open(Open::LocalListener(LocalListener::adopt(listener)?))
     }
 
     fn connect_local(&mut self, path: &Path) -> io::Result<SocketId> {
@@ -304,9 +300,13 @@ impl Transport for TcpTransport {
     fn close(&mut self, io: SocketId) {
         // Closing the only descriptor of a socket removes it from the epoll set; an inherited
         // listener may have further descriptors.
-        if let Some(Open::Listener(mut listener)) = self.sockets.remove(io.retyped()) {
-            let _ = self.poll.registry().deregister(&mut listener);
-        }
+        let _ = match self.sockets.remove(io.retyped()) {
+            Some(Open::Listener(mut listener)) => self.poll.registry().deregister(&mut listener),
+            Some(Open::LocalListener(mut local)) => {
+                self.poll.registry().deregister(&mut local.listener)
+            }
+            _ => Ok(()),
+        };
     }
 
     fn reset(&mut self, io: SocketId) {

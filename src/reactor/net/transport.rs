@@ -5,6 +5,7 @@ use std::fmt;
 use std::io::{self, IoSlice};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,6 +138,15 @@ pub trait Transport: fmt::Debug {
     /// The errors of `bind(2)`; `AddrInUse` if another process listens at `path`, or if the file is
     /// not a socket.
     fn listen_local(&mut self, path: &Path, options: LocalOptions) -> io::Result<SocketId>;
+
+    /// Takes over a Unix socket opened elsewhere. Its file stays when the listener is closed.
+    ///
+    /// # Errors
+    /// Fails if the listener cannot be registered; `Unsupported` if the transport has no such sockets.
+    fn adopt_local(&mut self, listener: UnixListener) -> io::Result<SocketId> {
+        let _ = listener;
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Begins to connect to the Unix socket at `path`, as [`connect`](Self::connect) does to an
     /// address.
