@@ -31,6 +31,9 @@ pub enum Mail {
 pub enum Command {
     /// Accept no new clients, finish exchanges in flight, then stop.
     Drain,
+    /// Leave the sockets of operators, and files that only one process may write, to another process; then
+    /// drain.
+    HandOver,
     /// Stop at once.
     Stop,
     /// Apply new settings.

@@ -36,6 +36,7 @@ pub use admin::control::ControlRequest;
 pub use admin::origin_command::OriginCommand;
 pub use admin::purge_target::PurgeTarget;
 pub use admin::reload::ReloadRequest;
+pub use admin::succession::UpgradeRequest;
 pub use certify::{AcmeStore, Certifier, Saved, StoredAccount};
 pub use environment::{
     Environment, NameResolver, PasswordVerifier, ReclaimAtOnce, Reclaimer, ThreadedJobs,

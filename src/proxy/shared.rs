@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::access::RuleSet;
 use crate::auth::VerifyId;
@@ -91,6 +92,9 @@ pub(crate) struct Shared {
     pub(super) buffers: BufferPool,
     pub(super) tunnel_buffers: BufferPool,
     pub(super) draining: bool,
+    /// Time until which a drain waits for requests on connections that are idle, if it does: clients that do
+    /// not know of the drain may be sending some.
+    pub(super) idle_until: Option<Instant>,
 }
 
 impl Shared {
@@ -137,6 +141,7 @@ impl Shared {
             buffers: BufferPool::of(RECEIVED),
             tunnel_buffers: BufferPool::of(TUNNELLED),
             draining: false,
+            idle_until: None,
             identity: Identity::new(settings.server_tls.clone()),
             notices: Vec::new(),
             settings: Arc::new(settings),

@@ -291,7 +291,8 @@ pub(crate) fn simulate(seed: u64) -> (Tally, String) {
         }
         if coming == 0 && !draining && (peers.clients.is_empty() || rng.percent(2)) {
             draining = true;
-            worker.command(Command::Drain, &mut proxy);
+            let how = if rng.percent(50) { Command::HandOver } else { Command::Drain };
+            worker.command(how, &mut proxy);
             continue;
         }
         if worker.is_finished() {

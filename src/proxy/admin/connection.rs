@@ -23,10 +23,16 @@ use super::control::{ControlRequest, MAX_LINE};
 use super::listener::{AdminListener, Protocol};
 use super::origin_command::OriginCommand;
 use super::reload::{ReloadRequest, Reloads};
+use super::succession::{Succession, UpgradeRequest};
 
 /// Time for a request and its answer together. A purge, an explanation or a reload in between does
 /// not use it up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Time for an upgrade: longer than a worker may take to start, and shorter than a command waits.
+const UPGRADE: Duration = Duration::from_secs(48);
+/// Answer to an operator who wants an upgrade of a process that has no supervisor.
+const NO_SUPERVISOR: &str = "this proxy has no supervisor: start it with 'tidegate run --supervise', or \
+                             end it and start another one";
 
 /// A connection of an operator.
 #[derive(Debug)]
@@ -54,6 +60,7 @@ impl Driven for AdminConnection {
 pub(super) struct AdminCx<'a> {
     pub(super) gauges: &'a Gauges,
     pub(super) reloads: &'a mut Reloads,
+    pub(super) succession: &'a mut Succession,
     /// True if so many operators are served that a further one only gets metrics.
     pub(super) is_busy: bool,
 }
@@ -66,8 +73,8 @@ enum State {
     Purging(Purge),
     /// Explaining a request, which may wait for addresses of its host. True for JSON.
     Explaining(Box<Explainer>, bool),
-    /// Waiting until this time for the embedder to reload.
-    Reloading(Instant),
+    /// Waiting until this time for the embedder, or for the end of the other admin sockets.
+    Waiting(Instant),
     /// Sending the answer.
     Answering,
     /// Answered: further input is dropped until the peer closes (lingering close).
@@ -121,9 +128,14 @@ impl AdminConnection {
         self.number
     }
 
+    /// Returns true if an answer is not sent yet as a whole.
+    pub(super) const fn is_answering(&self) -> bool {
+        matches!(self.state, State::Answering)
+    }
+
     /// Returns true if a purge, an explanation or a reload is in progress for the operator.
     pub(super) const fn is_served(&self) -> bool {
-        matches!(self.state, State::Purging(_) | State::Explaining(..) | State::Reloading(_))
+        matches!(self.state, State::Purging(_) | State::Explaining(..) | State::Waiting(_))
     }
 
     pub(super) fn close(mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
@@ -149,7 +161,7 @@ impl AdminConnection {
                 State::Asking(_) => self.ask(reactor, shared, cx),
                 State::Purging(_) => self.purge(reactor, shared),
                 State::Explaining(..) => self.explain(reactor, shared),
-                State::Reloading(until) => self.await_reload(until, reactor),
+                State::Waiting(until) => self.await_embedder(until, reactor),
                 State::Answering => self.transmit(reactor),
                 State::Leaving => self.leave(reactor, shared),
             };
@@ -209,6 +221,10 @@ impl AdminConnection {
             ControlRequest::Reload { .. } => {
                 Err("reloads are not supported by this program".to_owned())
             }
+            ControlRequest::Upgrade if cx.succession.offered => Ok(Asked::Upgrade),
+            ControlRequest::Upgrade => Err(NO_SUPERVISOR.to_owned()),
+            ControlRequest::Yield if shared.draining => Ok(Asked::Yield),
+            ControlRequest::Yield => Err("the proxy is running".to_owned()),
         });
         let asked = match asked {
             Ok(asked) if cx.is_busy && !matches!(asked, Asked::Stats { .. }) => {
@@ -250,8 +266,15 @@ impl AdminConnection {
             }
             Ok(Asked::Reload { plan }) => {
                 cx.reloads.asked.push_back(ReloadRequest { operator: self.token(), plan });
-                self.state = State::Reloading(now.mono + PATIENCE);
-                self.until = now.mono + PATIENCE + PATIENCE;
+                self.await_answer(now, PATIENCE);
+            }
+            Ok(Asked::Upgrade) => {
+                cx.succession.asked.push_back(UpgradeRequest { operator: self.token() });
+                self.await_answer(now, UPGRADE);
+            }
+            Ok(Asked::Yield) => {
+                cx.succession.successor = Some(self.token());
+                self.await_answer(now, PATIENCE);
             }
             Err(reason) => self.answer(&format!("error {reason}\n")),
         }
@@ -308,25 +331,31 @@ impl AdminConnection {
         }
     }
 
-    fn await_reload(&mut self, until: Instant, reactor: &mut Reactor<Mail>) -> Progress {
+    fn await_answer(&mut self, now: Now, time: Duration) {
+        self.state = State::Waiting(now.mono + time);
+        self.until = now.mono + time + PATIENCE;
+    }
+
+    fn await_embedder(&mut self, until: Instant, reactor: &mut Reactor<Mail>) -> Progress {
         if reactor.now().mono < until {
             reactor.set_deadline(self.token(), Some(until));
             return Progress::Park;
         }
-        self.answer_reload(
-            Err("the reload takes too long; it may still be done".to_owned()),
+        self.answer_request(
+            Err("the request takes too long; it may still be carried out".to_owned()),
             reactor,
         );
         Progress::Go
     }
 
-    /// Sends the result of a reload, unless the operator was told of a timeout before.
-    pub(super) fn answer_reload(
+    /// Sends the result of a request that the embedder has carried out, unless the operator was told of a
+    /// timeout before.
+    pub(super) fn answer_request(
         &mut self,
         answer: Result<String, String>,
         reactor: &mut Reactor<Mail>,
     ) {
-        if !matches!(self.state, State::Reloading(_)) {
+        if !matches!(self.state, State::Waiting(_)) {
             return;
         }
         self.until = reactor.now().mono + PATIENCE;
@@ -385,6 +414,8 @@ enum Asked {
     Purge { what: PurgeScope, soft: bool },
     Explain { question: ExplainQuery, json: bool },
     Reload { plan: bool },
+    Upgrade,
+    Yield,
     Bans(BanCommand),
     Origin(OriginCommand),
     Renew { name: String, revoke: Option<RevocationReason> },

@@ -52,6 +52,10 @@ pub enum ControlRequest {
         /// True to report what would change, and change nothing.
         plan: bool,
     },
+    /// Replaces the worker by one of the present binary and configuration.
+    Upgrade,
+    /// Leaves the sockets of operators to another process, if this one drains.
+    Yield,
 }
 
 /// The request line, without its line end.
@@ -60,6 +64,8 @@ impl Display for ControlRequest {
         match self {
             Self::Stats { json } => write!(f, "stats {}", if *json { "json" } else { "text" }),
             Self::Reload { plan } => write!(f, "reload {}", if *plan { "plan" } else { "now" }),
+            Self::Upgrade => f.write_str("upgrade"),
+            Self::Yield => f.write_str("yield"),
             Self::Renew { name, revoke } => {
                 write!(f, "renew {} {name}", revoke.map_or("keep", RevocationReason::name))
             }
@@ -102,6 +108,8 @@ impl FromStr for ControlRequest {
         let mut words = line.splitn(4, ' ');
         let mut next = || words.next().unwrap_or_default();
         match (next(), next()) {
+            ("upgrade", "") => Ok(Self::Upgrade),
+            ("yield", "") => Ok(Self::Yield),
             ("stats", "json") => Ok(Self::Stats { json: true }),
             ("stats", "text") => Ok(Self::Stats { json: false }),
             ("reload", "plan") => Ok(Self::Reload { plan: true }),
@@ -164,6 +172,7 @@ mod tests {
             addresses: vec![],
             ..question.clone()
         };
+        let succession = [ControlRequest::Upgrade, ControlRequest::Yield];
         let explains =
             [question, nobody].map(|question| ControlRequest::Explain { question, json: true });
         let orders = [Order::Ready, Order::Drain, Order::Disable, Order::Weight(7)];
@@ -177,7 +186,9 @@ mod tests {
         let ban = BanCommand::add("192.0.2.0/24", "drop", "10m", "port scans").unwrap();
         let bans = [BanCommand::List, ban, BanCommand::lift("192.0.2.0/24").unwrap()];
         let orders = orders.chain(bans.map(ControlRequest::Bans));
-        for request in purges.chain(orders).chain(stats).chain(reloads).chain(explains) {
+        for request in
+            purges.chain(orders).chain(stats).chain(reloads).chain(explains).chain(succession)
+        {
             assert_eq!(request.to_string().parse(), Ok(request));
         }
         for line in [

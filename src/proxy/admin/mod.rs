@@ -7,21 +7,24 @@ pub(super) mod listener;
 pub(super) mod origin_command;
 pub(super) mod purge_target;
 pub(super) mod reload;
+pub(super) mod succession;
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::stats::Gauges;
 use crate::proxy::shared::Shared;
-use crate::reactor::{Accepted, Arena, Endpoint, Id, Listener, Reactor};
+use crate::reactor::{Accepted, Arena, Endpoint, Id, Listener, Reactor, Token};
 
 use connection::{AdminConnection, AdminCx};
 use listener::{AdminListener, Protocol};
 use reload::{ReloadRequest, Reloads};
+use succession::{Succession, UpgradeRequest};
 
 /// Connections per listener. Beyond, a new one replaces one that is not served.
 const MAX_OPERATORS: usize = 16;
@@ -37,6 +40,7 @@ pub(super) struct AdminServer {
     /// Connections accepted so far.
     accepted: u64,
     reloads: Reloads,
+    succession: Succession,
 }
 
 impl AdminServer {
@@ -46,6 +50,7 @@ impl AdminServer {
             connections: Arena::new(),
             accepted: 0,
             reloads: Reloads::default(),
+            succession: Succession::default(),
         }
     }
 
@@ -83,12 +88,58 @@ impl AdminServer {
         })
     }
 
-    /// Closes all listeners and connections.
-    pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
+    /// Takes control connections from a Unix socket that was opened elsewhere.
+    pub(super) fn adopt_local(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        socket: UnixListener,
+    ) -> io::Result<()> {
+        self.open(Protocol::Control, |id| Listener::adopt_local(reactor, socket, id.token()))?;
+        Ok(())
+    }
+
+    /// Serves metrics on a socket that was opened elsewhere; returns its address.
+    pub(super) fn adopt(
+        &mut self,
+        reactor: &mut Reactor<Mail>,
+        socket: TcpListener,
+    ) -> io::Result<SocketAddr> {
+        let address = socket.local_addr()?;
+        self.open(Protocol::Metrics, |id| Listener::adopt(reactor, socket, id.token()))?;
+        Ok(address)
+    }
+
+    /// Leaves the sockets of operators to another process: closes all listeners. Connections stay.
+    pub(super) fn yield_listeners(&mut self, reactor: &mut Reactor<Mail>) {
+        self.succession.has_yielded = true;
+        self.close_listeners(reactor);
+    }
+
+    fn close_listeners(&mut self, reactor: &mut Reactor<Mail>) {
         let listeners: Vec<_> = self.listeners.iter().map(|(id, _)| id).collect();
         for listener in listeners.into_iter().filter_map(|id| self.listeners.remove(id)) {
             listener.socket.close(reactor);
         }
+    }
+
+    /// Returns true once another process has the sockets of operators.
+    pub(super) const fn has_yielded(&self) -> bool {
+        self.succession.has_yielded
+    }
+
+    /// Takes the wish of another process to have the sockets of operators.
+    pub(super) const fn take_successor(&mut self) -> Option<Token> {
+        self.succession.successor.take()
+    }
+
+    /// Returns true if an operator has not received an answer as a whole yet.
+    pub(super) fn is_answering(&self) -> bool {
+        self.connections.iter().any(|(_, operator)| operator.is_answering())
+    }
+
+    /// Closes all listeners and connections.
+    pub(super) fn close(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
+        self.close_listeners(reactor);
         let connections: Vec<_> = self.connections.iter().map(|(id, _)| id).collect();
         for operator in connections.into_iter().filter_map(|id| self.connections.remove(id)) {
             operator.close(reactor, shared);
@@ -155,6 +206,15 @@ impl AdminServer {
         self.reloads.asked.pop_front()
     }
 
+    /// Accepts requests for upgrades from now on: the embedder takes them.
+    pub(super) const fn offer_upgrades(&mut self) {
+        self.succession.offered = true;
+    }
+
+    pub(super) fn take_upgrade(&mut self) -> Option<UpgradeRequest> {
+        self.succession.asked.pop_front()
+    }
+
     /// Sends the result of a reload to the operator that asked for it, unless the connection is
     /// closed.
     pub(super) fn answer_reload(
@@ -163,9 +223,30 @@ impl AdminServer {
         answer: Result<String, String>,
         reactor: &mut Reactor<Mail>,
     ) {
-        let operator = request.operator.id().and_then(|id| self.connections.get_mut(id));
+        self.answer(request.operator, answer, reactor);
+    }
+
+    /// Sends the result of an upgrade to the operator that asked for it, unless the connection is
+    /// closed.
+    pub(super) fn answer_upgrade(
+        &mut self,
+        request: &UpgradeRequest,
+        answer: Result<String, String>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        self.answer(request.operator, answer, reactor);
+    }
+
+    /// Sends an answer on a connection that waits for it, if that is still open.
+    pub(super) fn answer(
+        &mut self,
+        operator: Token,
+        answer: Result<String, String>,
+        reactor: &mut Reactor<Mail>,
+    ) {
+        let operator = operator.id().and_then(|id| self.connections.get_mut(id));
         if let Some(operator) = operator {
-            operator.answer_reload(answer, reactor);
+            operator.answer_request(answer, reactor);
         }
     }
 
@@ -180,11 +261,13 @@ impl AdminServer {
         let served = self.connections.iter().filter(|(_, operator)| operator.is_served());
         let is_busy = served.count() >= MAX_SERVED;
         let Some(operator) = self.connections.get_mut(id) else { return };
-        let mut cx = AdminCx { gauges, reloads: &mut self.reloads, is_busy };
+        let Self { reloads, succession, .. } = self;
+        let mut cx = AdminCx { gauges, reloads, succession, is_busy };
         if operator.drive(reactor, shared, &mut cx) {
             return;
         }
         self.reloads.asked.retain(|request| request.operator != id.token());
+        self.succession.asked.retain(|request| request.operator != id.token());
         if let Some(operator) = self.connections.remove(id) {
             operator.close(reactor, shared);
         }

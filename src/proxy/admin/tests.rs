@@ -233,7 +233,37 @@ fn embedder_answers_reload_requests() {
         assert_eq!(ask(b"reload plan\n", done), "ok\na\nb\n");
         assert_eq!(ask(b"reload now\n", done), "error c\nd\n");
         let ignored = ask(b"reload now\n", |worker, _| worker.offer_reloads());
-        assert_eq!(ignored, "error the reload takes too long; it may still be done\n");
+        assert_eq!(ignored, "error the request takes too long; it may still be carried out\n");
+    }
+}
+
+#[test]
+fn embedder_answers_requests_for_upgrades() {
+    for seed in 0..20 {
+        let ask = |program: fn(&mut Worker, &mut Reactor<Mail>)| {
+            answer_within(seed, false, b"upgrade\n", program)
+        };
+        assert!(ask(|_, _| {}).starts_with("error this proxy has no supervisor"));
+        let done: fn(&mut Worker, &mut Reactor<Mail>) = |worker, reactor| {
+            worker.offer_upgrades();
+            while let Some(request) = worker.take_upgrade() {
+                worker.answer_upgrade(&request, Ok("worker 2 serves".into()), reactor);
+            }
+        };
+        assert_eq!(ask(done), "ok\nworker 2 serves\n");
+    }
+}
+
+#[test]
+fn only_a_proxy_that_drains_leaves_its_sockets() {
+    for seed in 0..20 {
+        let ask = |program: fn(&mut Worker, &mut Reactor<Mail>)| {
+            answer_within(seed, false, b"yield\n", program)
+        };
+        assert_eq!(ask(|_, _| {}), "error the proxy is running\n");
+        let drains: fn(&mut Worker, &mut Reactor<Mail>) =
+            |worker, reactor| worker.command(crate::proxy::Command::Drain, reactor);
+        assert_eq!(ask(drains), "ok\nthe sockets are free\n");
     }
 }
 

@@ -118,7 +118,7 @@ impl Certifier {
     }
 
     /// Ends all operations: no listener answers a challenge any more, and a drain waits for no CA.
-    fn end(&mut self, id: Id<Self>, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
+    pub(super) fn end(&mut self, id: Id<Self>, reactor: &mut Reactor<Mail>, shared: &mut Shared) {
         for managed in &mut self.managed {
             match std::mem::replace(&mut managed.doing, Doing::Wait) {
                 Doing::Wait => {}

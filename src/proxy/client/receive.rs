@@ -60,15 +60,18 @@ pub(super) fn receive(
             Poll::Ready(Ok(0)) => return refuse(&ExchangeError::ClientGone, connection, cx),
             Poll::Ready(Ok(n)) => cx.budget.spend_in(n),
             Poll::Ready(Err(_)) => return Flow::Gone,
-            Poll::Pending if cx.shared.draining && receive.head_began.is_none() => {
-                return Flow::Gone;
-            }
+            Poll::Pending if receive.head_began.is_none() && is_over(cx) => return Flow::Gone,
             Poll::Pending => {
                 park(receive, connection, cx);
                 return Flow::Park;
             }
         }
     }
+}
+
+/// Returns true if a drain waits for no request any more.
+fn is_over(cx: &ClientCx<'_>) -> bool {
+    cx.shared.draining && cx.shared.idle_until.is_none_or(|until| until <= cx.now())
 }
 
 /// Waits for more bytes, in as little memory as possible and for a limited time.
@@ -78,7 +81,11 @@ fn park(receive: &mut Receive, connection: &mut Connection, cx: &mut ClientCx<'_
     let limits = &cx.shared.settings.limits;
     let until = match receive.head_began {
         Some(began) => began + limits.header_timeout,
-        None => *receive.idle_until.get_or_insert(cx.reactor.now().mono + limits.idle_timeout),
+        None => {
+            let idle =
+                receive.idle_until.get_or_insert(cx.reactor.now().mono + limits.idle_timeout);
+            cx.shared.idle_until.map_or(*idle, |until| until.min(*idle))
+        }
     };
     connection.timers.set(ClientTimer::Request, until);
 }

@@ -2,12 +2,13 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::listener::{ListenerInfo, ListenerKind, ListenerSettings};
-use crate::reactor::{Endpoint, Listener, LocalOptions, Reactor, Wake};
+use crate::reactor::{Endpoint, Id, Listener, LocalOptions, Reactor, Wake};
 use crate::tls::ServerTls;
 
 use super::Worker;
@@ -47,14 +48,7 @@ impl Worker {
             let listener = Listener::bind(reactor, endpoint, id.token())?;
             Ok::<_, io::Error>(ClientListener::new(listener, settings))
         })?;
-        let gate = self.listeners.get(id);
-        let address = gate.map_or(endpoint.address(), |gate| gate.listener.address());
-        if settings.kind == ListenerKind::Tls {
-            self.shared.tls_port.get_or_insert(address.port());
-        }
-        self.shared.origins.interfaces.add_listener(address);
-        self.add_listener(ListenerInfo { address, settings }, reactor);
-        Ok(address)
+        self.added(id, reactor)
     }
 
     /// Listens at a socket in the file system, and serves what the `settings` say. Its clients count as
@@ -80,23 +74,74 @@ impl Worker {
         Ok(())
     }
 
-    /// Serves a listener that the embedder has opened. Returns its address.
+    /// Serves plain HTTP on a socket that the embedder has opened. Returns its address.
     ///
     /// # Errors
-    /// Fails if the listener cannot be registered with the reactor.
+    /// As [`listen_on_as`](Self::listen_on_as).
     pub fn listen_on(
         &mut self,
         reactor: &mut Reactor<Mail>,
         listener: TcpListener,
     ) -> io::Result<SocketAddr> {
-        let (address, settings) = (listener.local_addr()?, ListenerSettings::default());
-        self.listeners.try_insert_with(|id| {
+        self.listen_on_as(ListenerSettings::default(), reactor, listener)
+    }
+
+    /// Serves what the `settings` say on a socket that the embedder has opened. Returns its address.
+    ///
+    /// # Errors
+    /// Fails if the listener cannot be registered with the reactor; `InvalidInput` for TLS without
+    /// [`Settings::server_tls`].
+    ///
+    /// [`Settings::server_tls`]: crate::proxy::Settings::server_tls
+    pub fn listen_on_as(
+        &mut self,
+        settings: ListenerSettings,
+        reactor: &mut Reactor<Mail>,
+        listener: TcpListener,
+    ) -> io::Result<SocketAddr> {
+        self.check_tls(settings)?;
+        let id = self.listeners.try_insert_with(|id| {
             let listener = Listener::adopt(reactor, listener, id.token())?;
             Ok::<_, io::Error>(ClientListener::new(listener, settings))
         })?;
-        self.shared.origins.interfaces.add_listener(address);
-        self.add_listener(ListenerInfo { address, settings }, reactor);
-        Ok(address)
+        self.added(id, reactor)
+    }
+
+    /// Serves what the `settings` say on a Unix socket that the embedder has opened. Its clients count as
+    /// 127.0.0.1.
+    ///
+    /// # Errors
+    /// As [`listen_on_as`](Self::listen_on_as).
+    pub fn listen_local_on(
+        &mut self,
+        settings: ListenerSettings,
+        reactor: &mut Reactor<Mail>,
+        listener: UnixListener,
+    ) -> io::Result<()> {
+        self.check_tls(settings)?;
+        let id = self.listeners.try_insert_with(|id| {
+            let listener = Listener::adopt_local(reactor, listener, id.token())?;
+            Ok::<_, io::Error>(ClientListener::local(listener, settings))
+        })?;
+        let info = self.listeners.get(id).map(ClientListener::info);
+        info.into_iter().for_each(|info| self.add_listener(info, reactor));
+        Ok(())
+    }
+
+    /// Records a new listener at an address, and returns the address.
+    fn added(
+        &mut self,
+        id: Id<ClientListener>,
+        reactor: &mut Reactor<Mail>,
+    ) -> io::Result<SocketAddr> {
+        let info = self.listeners.get(id).map(ClientListener::info);
+        let info = info.ok_or(io::ErrorKind::NotConnected)?;
+        if info.settings.kind == ListenerKind::Tls {
+            self.shared.tls_port.get_or_insert(info.address.port());
+        }
+        self.shared.origins.interfaces.add_listener(info.address);
+        self.add_listener(info, reactor);
+        Ok(info.address)
     }
 
     fn check_tls(&self, settings: ListenerSettings) -> io::Result<()> {

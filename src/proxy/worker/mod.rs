@@ -6,6 +6,7 @@ mod check;
 mod listen;
 mod listener;
 mod shedding;
+mod succession;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -218,16 +219,19 @@ impl Worker {
     pub fn command(&mut self, command: Command, reactor: &mut Reactor<Mail>) {
         match command {
             Command::Drain => self.drain(reactor),
+            Command::HandOver => self.hand_over(reactor),
             Command::Stop => self.stopped = true,
             Command::Reload(settings) => self.reload(settings, reactor),
             Command::Reopen => self.shared.log.reopen(),
         }
     }
 
-    /// Returns true if the proxy was stopped, or is drained and has no exchange left.
+    /// Returns true if the proxy was stopped, or is drained and has no exchange and no answer to an operator
+    /// left.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        self.stopped || (self.shared.draining && self.listeners.is_empty() && self.is_empty())
+        let is_drained = self.listeners.is_empty() && self.is_empty();
+        self.stopped || (self.shared.draining && is_drained && !self.admin.is_answering())
     }
 
     /// Returns true once a drain has begun.
@@ -494,6 +498,7 @@ impl App for Worker {
                 } else if let Some(id) = token.id::<AdminConnection>() {
                     let gauges = self.gauges(reactor.now());
                     self.admin.drive(id, reactor, &mut self.shared, &gauges);
+                    self.yield_to_successor(reactor);
                     if self.shared.identity.has_wanted() {
                         self.certifiers.iter().for_each(|(id, _)| reactor.wake(id.token()));
                     }
