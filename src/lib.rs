@@ -39,6 +39,8 @@ pub mod reactor;
 pub mod shares;
 #[cfg(feature = "proxy")]
 mod suggestion;
+#[cfg(feature = "cli")]
+mod supervise;
 #[cfg(feature = "proxy")]
 pub mod throttle;
 pub mod time;

@@ -6,15 +6,20 @@ mod control_socket;
 mod doctor;
 mod explain;
 mod folders;
+mod handed;
 mod password;
 mod run;
+mod service_manager;
+mod supervise;
+mod takeover;
 mod terminal;
 mod users;
 
 use std::process::ExitCode;
 
 use args::Invocation;
-use args::options::load;
+use args::options::{RunArgs, load};
+use handed::{Part, part};
 
 use crate::config::auth_warnings;
 
@@ -24,7 +29,7 @@ use terminal::{print, refuse, say};
 #[must_use]
 pub fn main() -> ExitCode {
     match args::parse() {
-        Invocation::Run { args, print_config: false } => run::run(args),
+        Invocation::Run { args, print_config: false } => serve(args),
         Invocation::Run { args, print_config: true } => match args.options() {
             Ok(options) => print(&options.to_file()),
             Err(message) => refuse(&message),
@@ -42,6 +47,20 @@ pub fn main() -> ExitCode {
         Invocation::Check { file } => match check(&file) {
             Ok(()) => print(&format!("{file}: ok\n")),
             Err(message) => refuse(&message),
+        },
+    }
+}
+
+/// Serves: alone, or as a part of a supervised proxy.
+fn serve(args: RunArgs) -> ExitCode {
+    match part() {
+        Err(message) => refuse(&message),
+        Ok(Part::Worker(handed)) => run::run_worker(args, &handed),
+        Ok(Part::Successor(handed)) => supervise::resume(args, &handed),
+        Ok(Part::First) => match args.options() {
+            Err(message) => refuse(&message),
+            Ok(options) if options.supervise => supervise::run(args, &options),
+            Ok(options) => run::run(args, options),
         },
     }
 }

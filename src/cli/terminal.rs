@@ -5,9 +5,10 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-/// Prints a line on standard error. Errors are ignored, because there is nowhere to report them.
+/// Prints a line on standard error, by one write: other processes may write there, too. Errors are ignored,
+/// because there is nowhere to report them.
 pub(super) fn say(line: impl Display) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Prints an error message on standard error.

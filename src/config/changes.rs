@@ -67,6 +67,8 @@ const FIXED: &[Fixed] = &[
     fixed("group", |new, old| new.group.clone_from(&old.group)),
     fixed("confine", |new, old| new.confine = old.confine),
     fixed("allow-core-dumps", |new, old| new.core_dumps = old.core_dumps),
+    fixed("supervise", |new, old| new.supervise = old.supervise),
+    fixed("heartbeat-timeout", |new, old| new.heartbeat_timeout = old.heartbeat_timeout),
     fixed("log-buffer", |new, old| new.limits.log_buffer = old.limits.log_buffer),
     fixed("bans", |new, old| new.limits.bans = old.limits.bans),
     fixed("resolver", |new, old| new.resolver = old.resolver),
@@ -294,6 +296,7 @@ mod tests {
              acme-email = 'a@h.test'\nacme-dir = '/d'\nacme-challenge = 'http-01'\n\
              acme-profile = 'p'\nacme-eab = '/e'\n\
              ban-file = '/b'\nban-nft = 't s'\nban-nft-file = '/n'\nresolver = 'system'\nuser = 'u'\ngroup = 'g'\nconfine = true\nallow-core-dumps = true\n\
+             supervise = true\nheartbeat-timeout = '3s'\n\
              [limits]\n\
              log-buffer = '3MiB'\nbans = 7\nresolver-threads = 3\npassword-threads = 3\n\
              [[listener]]\nlisten = '127.0.0.1:5'",

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::access::{Cidr, DestinationPolicy, Host};
 use crate::auth::Side;
@@ -168,6 +169,10 @@ pub struct Options {
     pub confine: bool,
     /// True if the memory of the process may be dumped, or read by other processes of its user.
     pub core_dumps: bool,
+    /// True if a supervisor starts and watches the process that serves.
+    pub supervise: bool,
+    /// Longest time between two signs of life of a supervised process.
+    pub heartbeat_timeout: Duration,
     /// Bounds and timeouts.
     pub limits: Limits,
 }
@@ -211,6 +216,8 @@ impl Default for Options {
             group: None,
             confine: false,
             core_dumps: false,
+            supervise: false,
+            heartbeat_timeout: Duration::from_secs(10),
             limits: Limits::default(),
         }
     }

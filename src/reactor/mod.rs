@@ -173,6 +173,8 @@ pub use net::tcp::TcpTransport;
 pub use net::transport::{
     Endpoint, FileRange, LocalOptions, Socket, SocketId, Transport, TransportEvent,
 };
+#[cfg(feature = "cli")]
+pub(crate) use os::take_inherited;
 pub use os::{interface_addresses, is_in_memory, raise_descriptor_limit};
 pub use ready::Ready;
 pub use resolver::system::SystemResolver;

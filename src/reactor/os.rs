@@ -76,6 +76,22 @@ pub fn is_in_memory(file: &impl AsFd, at: u64, length: u64) -> bool {
     done == 0 && found[0] >= pages
 }
 
+/// Takes the descriptor `number`, which the process was started with, and has it closed in programs that
+/// this process starts. To be called before the process opens descriptors of its own, once for each number:
+/// the descriptor has no other owner then.
+///
+/// # Errors
+/// The errors of `fcntl(2)`: `EBADF` if the process was not started with such a descriptor.
+#[cfg(feature = "cli")]
+pub(crate) fn take_inherited(number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: this call has no pointers; a number that is no descriptor fails.
+    if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is open, and the caller has no other owner of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(number) })
+}
+
 /// Signals that this value has blocked in the calling thread. Dropping it unblocks them, and no
 /// others, so that several reactors of one thread may be dropped in any order.
 pub(super) struct SignalMask(libc::sigset_t);

@@ -26,10 +26,11 @@ AS_NOBODY = ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups"] 
 class Proxy:
     """A running tidegate. With `listen=None`, the arguments say where it listens."""
 
-    def __init__(self, *args, listen="127.0.0.1:0", wrap=(), read_on=True, subcommand="run"):
+    def __init__(self, *args, listen="127.0.0.1:0", wrap=(), read_on=True, subcommand="run", binary=BINARY,
+                 **process):
         self.log = tempfile.TemporaryFile("w+")
-        argv = [*wrap, BINARY, subcommand, *(["--listen", listen] if listen else []), *args]
-        self.process = subprocess.Popen(argv, stdout=self.log, stderr=subprocess.PIPE, text=True)
+        argv = [*wrap, str(binary), subcommand, *(["--listen", listen] if listen else []), *args]
+        self.process = subprocess.Popen(argv, stdout=self.log, stderr=subprocess.PIPE, text=True, **process)
         self.banner = []
         for line in self.process.stderr:
             self.banner.append(line.rstrip("\n"))

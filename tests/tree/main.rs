@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("units", &[]),
     ("work", &[]),
+    ("supervise", &[]),
     ("x509", &[]),
     ("dns", &[]),
     ("balance", &[]),
@@ -78,7 +79,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     (
         "cli",
-        &["acme", "auth", "balance", "config", "doctor", "http", "proxy", "reactor", "tls", "x509"],
+        &[
+            "acme",
+            "auth",
+            "balance",
+            "config",
+            "doctor",
+            "http",
+            "proxy",
+            "reactor",
+            "supervise",
+            "tls",
+            "x509",
+        ],
     ),
 ];
 
@@ -99,6 +112,7 @@ const SANS_IO: &[&str] = &[
     "acme",
     "app",
     "proxy_protocol",
+    "supervise",
 ];
 
 /// All Rust files below `folder`, with their text.
@@ -223,13 +237,14 @@ const RUNNING: &[&str] = &[
     "cli",
 ];
 
-/// Commands that ask for one thing and end; the simulation; tests.
+/// Commands that ask for one thing and end; the supervisor, which serves no client; the simulation; tests.
 const NOT_RUNNING: &[&str] = &[
     "cli/doctor/",
     "cli/explain.rs",
     "cli/mod.rs",
     "cli/control_client.rs",
     "cli/password.rs",
+    "cli/supervise/",
     "cli/terminal.rs",
     "cli/users.rs",
     "reactor/sim/",

@@ -47,9 +47,30 @@ const PHRASES: &[(&str, &[&str])] = &[
 
 /// Folders of the root, and of `src`, with which the path of a file or folder begins.
 const FOLDERS: &[&str] = &[
-    ".ci", "benches", "docs", "examples", "fuzz", "src", "tests", // of the root
-    "access", "acme", "app", "auth", "balance", "cache", "cli", "config", "dns", "doctor", "files",
-    "http", "proxy", "reactor", "throttle", "x509",
+    ".ci",
+    "benches",
+    "docs",
+    "examples",
+    "fuzz",
+    "src",
+    "tests", // of the root
+    "access",
+    "acme",
+    "app",
+    "auth",
+    "balance",
+    "cache",
+    "cli",
+    "config",
+    "dns",
+    "doctor",
+    "files",
+    "http",
+    "proxy",
+    "reactor",
+    "supervise",
+    "throttle",
+    "x509",
 ];
 
 /// A paragraph of a document, or a comment of a source.

@@ -72,6 +72,12 @@ pub(super) fn reload_command() -> Command {
         .args(socket_args())
 }
 
+pub(super) fn upgrade_command() -> Command {
+    Command::new("upgrade")
+        .about("Make a supervised proxy continue with the present binary and configuration")
+        .args(socket_args())
+}
+
 pub(super) fn origin_command() -> Command {
     let member = || {
         Arg::new("member")

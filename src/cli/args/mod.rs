@@ -21,7 +21,7 @@ use crate::proxy::{ControlRequest, ExplainQuery};
 
 use control::{
     bans_command, bans_request, origin_command, origin_request, purge_command, purge_target,
-    reload_command, renew_command, renewal, socket, stats_command,
+    reload_command, renew_command, renewal, socket, stats_command, upgrade_command,
 };
 use doctor::DoctorRequest;
 use options::{OptionValues, RunArgs};
@@ -62,7 +62,8 @@ pub(super) enum Invocation {
 
 /// Options of a running process, which `explain` does not have: explanations do not depend on them,
 /// and its `--user` differs.
-const OF_PROCESS: &[&str] = &["user", "group", "confine", "allow-core-dumps"];
+const OF_PROCESS: &[&str] =
+    &["user", "group", "confine", "allow-core-dumps", "supervise", "heartbeat-timeout"];
 
 /// Parses the arguments of the process. Ends the process for help, version, and invalid arguments.
 pub(super) fn parse() -> Invocation {
@@ -90,6 +91,9 @@ pub(super) fn parse() -> Invocation {
             socket: socket(matches),
             request: ControlRequest::Reload { plan: matches.get_flag("plan") },
         },
+        Some(("upgrade", matches)) => {
+            Invocation::Operate { socket: socket(matches), request: ControlRequest::Upgrade }
+        }
         Some(("origin", matches)) => {
             let (request, matches) = origin_request(matches);
             Invocation::Operate { socket: socket(matches), request }
@@ -222,6 +226,7 @@ fn command() -> Command {
         .subcommand(purge_command())
         .subcommand(stats_command())
         .subcommand(reload_command())
+        .subcommand(upgrade_command())
         .subcommand(renew_command())
         .subcommand(origin_command())
         .subcommand(bans_command())

@@ -36,21 +36,33 @@ struct Folder {
     _lock: File,
 }
 
-/// Returns the certifier for the settings, with what the folder has, and a warning for each file that
-/// cannot be used.
+/// Creates the folder if it does not exist, and takes it for this process, as long as the file is open.
 ///
 /// # Errors
-/// Fails if the folder cannot be created or read, or if another process has it.
+/// Fails if the folder cannot be created, or if another process has it.
+pub(in crate::cli) fn reserve(folder: &Path) -> io::Result<File> {
+    let at = |error| about(folder, &error);
+    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(at)?;
+    lock(folder).map_err(at)
+}
+
+fn about(folder: &Path, error: &io::Error) -> io::Error {
+    io::Error::other(format!("--acme-dir {}: {error}", folder.display()))
+}
+
+/// Returns the certifier for the settings, with what the folder has, and a warning for each file that
+/// cannot be used. `lock` is the reserved folder.
+///
+/// # Errors
+/// Fails if the folder cannot be read.
 pub(super) fn certifier(
     settings: &AcmeSettings,
-    options: &Options,
+    (options, lock): (&Options, File),
     mailbox: Mailbox<Mail>,
     now: SystemTime,
 ) -> io::Result<(Certifier, Vec<String>)> {
     let path = options.acme.folder.clone().unwrap_or_default();
-    let at = |error: io::Error| io::Error::other(format!("--acme-dir {}: {error}", path.display()));
-    DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(at)?;
-    let lock = lock(&path).map_err(at)?;
+    let at = |error: io::Error| about(&path, &error);
     let random = Arc::new(SystemRandom::new());
     let mut warnings = Vec::new();
     let accounts = accounts(&path, &random, &mut warnings).map_err(at)?;

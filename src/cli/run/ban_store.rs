@@ -6,7 +6,9 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 use crate::cli::folders::{folder_of, is_shared};
 use crate::config::Options;
@@ -25,8 +27,8 @@ pub(super) struct BansWritten(pub(super) Unsaved);
 pub(super) struct BanStore {
     files: Arc<Files>,
     writer: ThreadPool<Mail>,
-    /// True while the thread writes.
-    is_busy: bool,
+    /// While the thread writes: closed once it has written.
+    writing: Option<Receiver<()>>,
     /// Bans to write next.
     next: Option<SavedBans>,
 }
@@ -35,8 +37,6 @@ pub(super) struct BanStore {
 struct Files {
     bans: Option<PathBuf>,
     nft: Option<PathBuf>,
-    /// Held while the files are written.
-    writing: Mutex<()>,
 }
 
 impl BanStore {
@@ -64,48 +64,53 @@ impl BanStore {
             restore(path, worker, now)?;
         }
         worker.save_bans();
-        let files = Arc::new(Files { bans, nft, writing: Mutex::new(()) });
-        Ok(Some(Self { files, writer: ThreadPool::new(1, mailbox), is_busy: false, next: None }))
+        let files = Arc::new(Files { bans, nft });
+        Ok(Some(Self { files, writer: ThreadPool::new(1, mailbox), writing: None, next: None }))
     }
 
     /// Has a thread write bans, after those that it writes now. Bans that wait are replaced.
     pub(super) fn write(&mut self, saved: SavedBans) {
-        if self.is_busy {
+        if self.writing.is_some() {
             self.next = Some(saved);
             return;
         }
         let files = Arc::clone(&self.files);
+        let (open, writing) = channel();
         let job = move || {
-            let lock = files.writing.lock().unwrap_or_else(PoisonError::into_inner);
             let reason = files.write(&saved).err();
-            drop(lock);
+            drop(open);
             Mail::Program(Box::new(BansWritten(Unsaved(reason))))
         };
         // Without a thread the bans are in force all the same, until the end of the process.
-        self.is_busy = self.writer.run(job).is_ok();
+        self.writing = self.writer.run(job).is_ok().then_some(writing);
     }
 
     /// Continues once the thread has written.
     pub(super) fn written(&mut self) {
-        self.is_busy = false;
+        self.writing = None;
         if let Some(next) = self.next.take() {
             self.write(next);
         }
     }
 
-    /// Writes the last bans at the end of the process, unless the thread still writes: the end does not
-    /// wait for a disk that hangs.
+    /// Writes the last bans at the end of the process. Waits for the thread, if that still writes, at most for
+    /// `patience`: the end does not wait for a disk that hangs.
     ///
     /// # Errors
-    /// A message if a file cannot be written.
-    pub(super) fn finish(&mut self, last: Option<SavedBans>) -> Result<(), String> {
-        let Some(last) = last.or_else(|| self.next.take()) else { return Ok(()) };
-        match self.files.writing.try_lock() {
-            Ok(_) | Err(TryLockError::Poisoned(_)) => self.files.write(&last),
-            Err(TryLockError::WouldBlock) => Err("the last changes of bans are not saved: the \
-                                                  files are being written"
-                .to_owned()),
+    /// A message if a file cannot be written, or not in time.
+    pub(super) fn finish(
+        &mut self,
+        last: Option<SavedBans>,
+        patience: Duration,
+    ) -> Result<(), String> {
+        let written = self.writing.take().map(|writing| writing.recv_timeout(patience));
+        if written == Some(Err(RecvTimeoutError::Timeout)) {
+            return Err(
+                "the last changes of bans are not saved: the files are being written".to_owned()
+            );
         }
+        let last = last.or_else(|| self.next.take());
+        last.map_or(Ok(()), |last| self.files.write(&last))
     }
 }
 

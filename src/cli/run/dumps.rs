@@ -9,7 +9,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 ///
 /// # Errors
 /// The errors of `prctl(2)` and `setrlimit(2)`.
-pub(super) fn set(allowed: bool) -> io::Result<()> {
+pub(in crate::cli) fn set(allowed: bool) -> io::Result<()> {
     if allowed {
         return Ok(set_dumpable_behavior(DumpableBehavior::Dumpable)?);
     }

@@ -17,7 +17,7 @@ use crate::config::Options;
 
 /// A user with groups.
 #[derive(Debug)]
-pub(super) struct Identity {
+pub(in crate::cli) struct Identity {
     user: Uid,
     group: Gid,
     /// Supplementary groups.
@@ -31,7 +31,7 @@ impl Identity {
     ///
     /// # Errors
     /// Fails if there is no such user or group, or if only root could become that user.
-    pub(super) fn of(options: &Options) -> Result<Option<Self>, String> {
+    pub(in crate::cli) fn of(options: &Options) -> Result<Option<Self>, String> {
         let Some(name) = &options.user else {
             return match &options.group {
                 Some(_) => Err("--group needs --user NAME".into()),
@@ -93,7 +93,7 @@ impl Identity {
     ///
     /// # Errors
     /// The errors of `lchown(2)`.
-    pub(super) fn own_at(&self, path: &Path) -> io::Result<()> {
+    pub(in crate::cli) fn own_at(&self, path: &Path) -> io::Result<()> {
         lchown(path, Some(self.user.as_raw()), Some(self.group.as_raw()))
     }
 

@@ -85,7 +85,7 @@ impl Listening {
 
 /// Returns the endpoint to open for `address`, which is one of `all`. `[::]` includes IPv4, unless
 /// `all` has a listener on the same port of IPv4.
-pub(super) fn endpoint(address: SocketAddr, all: &[SocketAddr]) -> Endpoint {
+pub(in crate::cli) fn endpoint(address: SocketAddr, all: &[SocketAddr]) -> Endpoint {
     let beside = |other: &SocketAddr| other.is_ipv4() && other.port() == address.port();
     if address.ip() == Ipv6Addr::UNSPECIFIED && !all.iter().any(beside) {
         return Endpoint::Everywhere(address.port());

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::terminal::marked;
@@ -15,17 +16,22 @@ const CAPACITY: usize = 64 * 1024;
 
 /// Standard error of a running proxy. Writing never waits. Clones share the outlet.
 #[derive(Clone, Debug)]
-pub(super) struct Notices(Outlet);
+pub(super) struct Notices {
+    outlet: Outlet,
+    /// Beginning of each notice, which tells several processes apart.
+    mark: Arc<str>,
+}
 
 impl Notices {
-    /// Creates notices that wait until [`start`](Self::start).
-    pub(super) fn new() -> Self {
-        Self(Outlet::new("standard error", CAPACITY, None))
+    /// Creates notices that begin with `mark`, and wait until [`start`](Self::start).
+    pub(super) fn new(mark: String) -> Self {
+        let outlet = Outlet::new("standard error", CAPACITY, None);
+        Self { outlet, mark: mark.into() }
     }
 
     /// Returns the outlet of these notices, for notices about another outlet.
     pub(super) fn outlet(&self) -> Outlet {
-        self.0.clone()
+        self.outlet.clone()
     }
 
     /// Starts the thread that writes.
@@ -33,12 +39,17 @@ impl Notices {
     /// # Errors
     /// Fails if standard error is closed, or if no thread can be started.
     pub(super) fn start(&self) -> io::Result<()> {
-        self.0.start(Output::stderr()?)
+        self.outlet.start(Output::stderr()?)
     }
 
     /// Writes `text`: one or more lines, the last without its end.
     pub(super) fn say(&self, text: impl Display) {
-        self.0.say(text);
+        self.outlet.say(format_args!("{}{text}", self.mark));
+    }
+
+    /// Writes lines of the banner, which have no mark.
+    pub(super) fn announce(&self, text: impl Display) {
+        self.outlet.say(text);
     }
 
     /// Writes an error message, with a leading `error: ` unless a rendered error has one already.
@@ -48,6 +59,6 @@ impl Notices {
 
     /// Waits until everything is written, at most for `patience`.
     pub(super) fn finish(&self, patience: Duration) {
-        self.0.finish(patience);
+        self.outlet.finish(patience);
     }
 }

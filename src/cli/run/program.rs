@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
 use crate::config::Options;
-use crate::proxy::{Command, Mail, ServiceId, Worker};
+use crate::proxy::{Command, Mail, ServiceId, UpgradeRequest, Worker};
 use crate::reactor::{App, Event, InterfaceWatch, Reactor};
 
 use super::allocator::Heap;
@@ -18,6 +18,8 @@ use super::ban_store::BanStore;
 use super::certificate_watch::CertificateWatch;
 use super::notices::Notices;
 use super::outlet::Outlet;
+use super::overseer::Overseer;
+use super::pulse::Pulse;
 use super::reloader::Reloader;
 use super::rights::Rights;
 
@@ -42,6 +44,10 @@ pub(super) struct Program {
     pub(super) rights: Arc<Rights>,
     pub(super) certificates: Option<CertificateWatch>,
     pub(super) bans: Option<BanStore>,
+    pub(super) overseer: Arc<Overseer>,
+    pub(super) pulse: Option<Pulse>,
+    /// An upgrade that the supervisor carries out.
+    pub(super) upgrade: Option<UpgradeRequest>,
     pub(super) interrupted: bool,
     /// A file of name resolution that is already reported as unreadable.
     pub(super) lost: Option<PathBuf>,
@@ -64,8 +70,8 @@ impl Program {
         let cut_off = self.interrupted && !self.worker.is_empty();
         self.worker.abort(reactor);
         failed.into_iter().for_each(|error| self.notices.complain(&error.to_string()));
-        if let Some(store) = &mut self.bans {
-            let last = store.finish(self.worker.take_last_bans(reactor.now()));
+        if let Some(store) = self.bans.as_mut().filter(|_| !self.worker.has_yielded()) {
+            let last = store.finish(self.worker.take_last_bans(reactor.now()), LAST_FLUSH);
             last.err().iter().for_each(|reason| self.notices.complain(reason));
         }
         self.log.finish(LAST_FLUSH);
@@ -87,16 +93,25 @@ impl Program {
         while !self.worker.is_finished() {
             reactor.turn(self, None)?;
             self.take_reloads(reactor);
+            self.take_upgrades(reactor);
             self.heap.report_heap(&mut self.worker);
-            if let Some((store, saved)) = self.bans.as_mut().zip(self.worker.take_bans()) {
-                store.write(saved);
-            }
+            self.save_bans();
             self.report_lost_file();
             while let Some(notice) = self.worker.take_notice() {
                 self.notices.say(notice);
             }
         }
         Ok(())
+    }
+
+    /// Has bans saved that have changed, unless another process writes the files now.
+    fn save_bans(&mut self) {
+        if self.worker.has_yielded() {
+            return;
+        }
+        if let Some((store, saved)) = self.bans.as_mut().zip(self.worker.take_bans()) {
+            store.write(saved);
+        }
     }
 
     /// Reports once that a file of name resolution cannot be read any more.
@@ -131,16 +146,11 @@ impl Program {
         match signal {
             libc::SIGHUP => self.reload(reactor),
             libc::SIGUSR1 => self.worker.command(Command::Reopen, reactor),
+            libc::SIGUSR2 if self.overseer.is_supervisor() => self.overseer.upgrade(),
+            libc::SIGUSR2 => self.notices.complain("not upgraded: --supervise is off"),
             libc::SIGXFSZ => {} // the write itself fails with EFBIG
-            libc::SIGINT if self.worker.is_draining() => {
-                self.interrupted = true;
-                self.worker.command(Command::Stop, reactor);
-            }
-            _ => {
-                let open = self.worker.open_connections();
-                self.notices.say(format_args!("draining {open} open connections"));
-                self.worker.command(Command::Drain, reactor);
-            }
+            libc::SIGINT if self.worker.is_draining() => self.stop(reactor),
+            _ => self.drain(Command::Drain, reactor),
         }
     }
 }
@@ -152,6 +162,9 @@ impl App for Program {
         match event {
             Event::Signal(signal) => self.signal(signal, reactor),
             Event::Mail(Mail::Program(what)) => self.on_mail(what, reactor),
+            Event::Drive(token, _) if self.pulse.as_ref().is_some_and(|it| it.is_at(token)) => {
+                self.pulse.iter().for_each(|pulse| pulse.beat(&self.overseer, reactor));
+            }
             event => self.worker.handle(reactor, event),
         }
     }

@@ -15,6 +15,7 @@ use super::ban_store::{BanStore, BansWritten};
 use super::certificate_watch::Found;
 use super::program::Program;
 use super::reloader::{Held, NOT_RELOADED, ReadResult, Reading, ReloadSource, answer};
+use super::supervisor_link::FromSupervisor;
 
 /// Limit of reload requests that wait for a reading, even one that never ends.
 const MOST_WAITING: usize = 64;
@@ -51,6 +52,9 @@ impl Program {
     fn read(&mut self, reactor: &mut Reactor<Mail>) {
         self.reloading.served = std::mem::take(&mut self.reloading.waiting);
         let (held, wanted) = (self.held(), self.reloading.is_wanted());
+        if wanted {
+            self.overseer.reloading();
+        }
         let job = move || Mail::Program(Box::new(held.read(wanted)));
         if let Err(error) = self.reloading.reader.run(job) {
             self.conclude(Err(format!("cannot start a thread to read files: {error}")), reactor);
@@ -68,8 +72,8 @@ impl Program {
         }
     }
 
-    /// Handles mail for the program: the result of a reading, certificates that have changed, a file
-    /// that was not written, or the report that pages were returned.
+    /// Handles mail for the program: the result of a reading, an order of the supervisor, certificates that
+    /// have changed, a file that was not written, or the report that pages were returned.
     pub(super) fn on_mail(&mut self, what: Box<dyn Any + Send>, reactor: &mut Reactor<Mail>) {
         let what = match what.downcast::<ReadResult>() {
             Ok(read) => {
@@ -79,6 +83,10 @@ impl Program {
                 }
                 return;
             }
+            Err(other) => other,
+        };
+        let what = match what.downcast::<FromSupervisor>() {
+            Ok(told) => return self.on_order(*told, reactor),
             Err(other) => other,
         };
         let what = match what.downcast::<Found>() {
@@ -122,6 +130,9 @@ impl Program {
         if let (Err(message), true) = (&changes, wanted) {
             self.notices.complain(message);
             self.notices.say(NOT_RELOADED);
+        }
+        if wanted {
+            self.overseer.reloaded(if changes.is_ok() { "reloaded" } else { NOT_RELOADED });
         }
         for asked in std::mem::take(&mut self.reloading.served) {
             if let ReloadSource::Operator(request) = asked {

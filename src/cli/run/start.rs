@@ -2,20 +2,24 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
+use crate::cli::handed::{Inherited, acme_key, listener_key};
+use crate::cli::takeover::make_room;
 use crate::config::{ListenPlace, Options, PlannedListener, auth_warnings};
 use crate::proxy::{Mail, Settings, Worker};
 use crate::reactor::{InterfaceWatch, LocalOptions, Reactor, raise_descriptor_limit};
 
-use super::acme_store::certifier;
+use super::acme_store::{certifier, reserve};
 use super::allocator::Heap;
 use super::ban_store::BanStore;
 use super::banner::banner;
 use super::environment::{Secret, addresses_of_this_machine, surroundings};
 use super::identity::Identity;
+use super::launch::Launch;
 use super::listening::{Listening, endpoint};
 use super::log_writer::LogWriter;
 use super::notices::Notices;
@@ -23,6 +27,7 @@ use super::operating::Operating;
 use super::outlet::Outlet;
 use super::output::Output;
 use super::program::Program;
+use super::pulse::Pulse;
 use super::reloader::Reloader;
 use super::rights::Rights;
 
@@ -35,17 +40,20 @@ const INTERFACES: Duration = Duration::from_secs(3);
 
 /// Signals that the program handles. SIGXFSZ, sent for a write beyond the limit of file sizes,
 /// would end the process; while it is blocked, the write fails instead.
-const SIGNALS: &[i32] = &[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGXFSZ];
+const SIGNALS: &[i32] =
+    &[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2, libc::SIGXFSZ];
 
 impl Program {
     /// Opens what the proxy needs, prints the banner, and starts the threads that write.
     pub(super) fn start(
-        args: RunArgs,
-        options: Options,
+        (args, options): (RunArgs, Options),
         settings: Settings,
         identity: Option<Identity>,
         secret: Secret,
+        launch: Launch,
     ) -> io::Result<(Self, Reactor<Mail>)> {
+        let Launch { mut inherited, overseer } = launch;
+        let took_over = if overseer.is_supervisor() { None } else { make_room(&options) };
         let descriptors = raise_descriptor_limit()?;
         let clients = clients_for(descriptors);
         let mut reactor = Reactor::new()?;
@@ -53,26 +61,35 @@ impl Program {
         reactor.watch_signals(SIGNALS)?;
         let known = addresses_of_this_machine(&settings)?;
         let output = Output::open(options.access_log.clone())?;
-        let notices = Notices::new();
+        let notices = Notices::new(overseer.mark());
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
         let log = Outlet::new("the access log", waiting, Some(notices.outlet()));
         let sink = Box::new(LogWriter(log.clone()));
         let surroundings = surroundings(&options, &reactor, sink, known.clone(), &secret);
         let mut worker = Worker::new(settings, surroundings, clients);
-        let listening = listen(&mut worker, &mut reactor, &options)?;
+        let listening = listen(&mut worker, &mut reactor, &options, &mut inherited)?;
         let addresses: Vec<SocketAddr> = listening.iter().filter_map(Listening::address).collect();
         worker.offer_reloads();
+        if overseer.is_supervisor() {
+            worker.offer_upgrades();
+        }
         let mut warnings = Vec::new();
         if let Some(acme) = worker.settings().acme.clone() {
             let now = reactor.now().wall;
-            let (certifier, unusable) = certifier(&acme, &options, reactor.mailbox(), now)?;
+            let folder = options.acme.folder.as_deref().unwrap_or(Path::new(""));
+            let lock = match inherited.take(&acme_key(folder)) {
+                Some(lock) => lock.into(),
+                None => reserve(folder)?,
+            };
+            let (certifier, unusable) = certifier(&acme, (&options, lock), reactor.mailbox(), now)?;
             worker.certify(certifier, &mut reactor);
             warnings = unusable;
         }
         let (mailbox, now) = (reactor.mailbox(), reactor.now());
         let bans = BanStore::open(&options, &mut worker, mailbox, now)?;
         let port = addresses.first().map_or(0, SocketAddr::port);
-        let operating = Operating::open(&mut worker, &mut reactor, &options, port)?;
+        let operating =
+            Operating::open(&mut worker, &mut reactor, (&options, port), &mut inherited)?;
         let asked = (&args, &options, &**worker.settings());
         let (rights, given_up) = Rights::give_up(identity, asked, (&output, &operating))?;
 
@@ -81,7 +98,8 @@ impl Program {
         let watch = known.map(|known| {
             InterfaceWatch::start(known, INTERFACES, reactor.mailbox(), Mail::Addresses)
         });
-        let mut said = few_clients(descriptors, clients);
+        let mut said = Vec::from_iter(took_over);
+        said.extend(few_clients(descriptors, clients));
         said.push(banner(&options, worker.settings(), &listening, operating.explain.as_deref()));
         let in_clear: Vec<_> = listening.iter().filter_map(Listening::in_clear).collect();
         said.extend(auth_warnings(worker.settings(), &in_clear));
@@ -90,7 +108,8 @@ impl Program {
         said.extend(operating.lines);
         said.extend(given_up);
         said.extend(listening.iter().map(|listening| format!("listening {}", listening.place)));
-        said.iter().for_each(|line| notices.say(line));
+        said.iter().for_each(|line| notices.announce(line));
+        overseer.listen(reactor.mailbox())?;
         let mut program = Self {
             worker,
             args: Arc::new(args),
@@ -104,35 +123,48 @@ impl Program {
             rights: Arc::new(rights),
             certificates: None,
             bans,
+            pulse: Pulse::begin(&overseer, &mut reactor),
+            overseer,
+            upgrade: None,
             interrupted: false,
             lost: None,
             _watch: watch.transpose()?,
         };
         program.watch_certificates(&reactor);
+        program.overseer.ready();
         Ok((program, reactor))
     }
 }
 
-/// Opens all listeners.
+/// Opens all listeners, as far as they are not inherited.
 fn listen(
     worker: &mut Worker,
     reactor: &mut Reactor<Mail>,
     options: &Options,
+    inherited: &mut Inherited,
 ) -> io::Result<Vec<Listening>> {
     let all = options.listeners();
     let addresses = options.addresses();
     let open = |PlannedListener { place, settings }| {
         let failed =
             |error: io::Error| io::Error::other(format!("cannot listen on {place}: {error}"));
+        let opened = inherited.take(&listener_key(&place));
         match &place {
             ListenPlace::Address(address) => {
                 let endpoint = endpoint(*address, &addresses);
-                let bound = worker.listen_as(settings, reactor, endpoint).map_err(failed)?;
-                Ok(Listening::at(endpoint, bound, settings))
+                let bound = match opened {
+                    Some(socket) => worker.listen_on_as(settings, reactor, socket.into()),
+                    None => worker.listen_as(settings, reactor, endpoint),
+                };
+                Ok(Listening::at(endpoint, bound.map_err(failed)?, settings))
             }
             ListenPlace::Local(path, mode) => {
                 let at = LocalOptions { mode: *mode, ..LocalOptions::default() };
-                worker.listen_local(settings, reactor, (path, at)).map_err(failed)?;
+                let listens = match opened {
+                    Some(socket) => worker.listen_local_on(settings, reactor, socket.into()),
+                    None => worker.listen_local(settings, reactor, (path, at)),
+                };
+                listens.map_err(failed)?;
                 Ok(Listening::local(place, settings))
             }
         }

@@ -142,6 +142,8 @@ mod tests {
             ("user", "www-data"),
             ("group", "33"),
             ("confine", "on"),
+            ("supervise", "on"),
+            ("heartbeat-timeout", "3s"),
             ("dns-server", "[::1]:5353"),
             ("hosts", "/etc/hosts"),
             ("max-clients", "100"),
