@@ -20,6 +20,8 @@ pub mod balance;
 pub mod cache;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "proxy")]
+pub mod coding;
 #[cfg(feature = "cli")]
 pub mod config;
 pub mod dns;

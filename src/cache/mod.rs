@@ -15,7 +15,7 @@ mod store;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::http::{Method, Name, cond};
+use crate::http::{ContentCoding, Method, Name, cond};
 
 pub use in_flight::Ticket;
 pub use key::{CacheKey, KeyBuilder, Space};
@@ -360,6 +360,23 @@ impl<F: Copy> Cache<F> {
         self.bytes_since_sample += object.weight();
         self.store.insert(key, Arc::clone(object));
         self.make_room();
+    }
+
+    /// Attaches the complete content of a stored `object` in a coding of this proxy: the form is evicted,
+    /// purged and updated with the object. Returns false if the object is not stored, or if the form is
+    /// too long.
+    pub fn attach(
+        &mut self,
+        key: &CacheKey,
+        object: &Arc<Object>,
+        coding: ContentCoding,
+        form: Content,
+    ) -> bool {
+        self.bytes_since_sample += form.weight();
+        let is_attached = self.accepts_length(form.len())
+            && self.store.attach(key, object, coding, SharedContent::of(form));
+        self.make_room();
+        is_attached
     }
 
     /// Removes the responses stored for a URI, because they can no longer be shared, belong to

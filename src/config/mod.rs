@@ -6,6 +6,7 @@ mod auth_warnings;
 mod change_kind;
 mod changes;
 mod check;
+mod compression;
 mod diagnose;
 mod file;
 mod files;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::access::{Cidr, DestinationPolicy, Host};
 use crate::auth::Side;
 use crate::cache::{FreshnessRule, KeyRules, RequestRules};
+use crate::coding::CompressionRules;
 use crate::http::hop::Protocol;
 use crate::proxy::{
     AuthRules, ClientLimits, Eviction, Limits, ListenerKind, ListenerSettings, LogFormat,
@@ -125,6 +126,8 @@ pub struct Options {
     pub status_key: bool,
     /// Order in which entries are evicted when memory is short.
     pub eviction: Eviction,
+    /// Rules for compression on the fly.
+    pub compression: CompressionRules,
     /// Resolver of host names.
     pub resolver: ResolverKind,
     /// Name servers to query instead of those in resolv.conf.
@@ -194,6 +197,7 @@ impl Default for Options {
             targeted: None,
             status_key: false,
             eviction: Eviction::default(),
+            compression: CompressionRules::default(),
             resolver: ResolverKind::default(),
             dns_servers: Vec::new(),
             dns_0x20: true,
@@ -369,6 +373,7 @@ impl Options {
             targeted: self.targeted.unwrap_or(self.is_reverse()),
             status_key: self.status_key,
             eviction: self.eviction,
+            compression: self.compression.clone(),
             log: (self.access_log != LogTarget::Off).then_some(self.log_format),
         })
     }

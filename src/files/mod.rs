@@ -7,7 +7,7 @@ mod listing;
 mod media_type;
 mod path;
 
-pub use coding::{FileCoding, codings_of};
+pub use coding::suffix;
 pub use entity_tag::{FileVersion, entity_tag};
 pub use listing::{ListedFile, listing};
 pub use media_type::media_type;

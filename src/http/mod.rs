@@ -12,6 +12,7 @@
 mod body_length;
 pub mod claims;
 pub mod cond;
+mod content_coding;
 mod cookie;
 pub mod date;
 mod decimal;
@@ -37,6 +38,7 @@ mod version;
 pub(crate) mod weight;
 
 pub use body_length::BodyLength;
+pub use content_coding::ContentCoding;
 pub use cookie::cookie;
 pub use field_names::FieldNames;
 pub(crate) use field_value::is_field_value;

@@ -79,28 +79,19 @@ impl PasswordVerifier for ThreadedVerifier {
 
 /// Runs jobs on threads, those of each lane on threads of its own.
 #[derive(Debug)]
-pub struct ThreadedJobs {
-    files: ThreadPool<Mail>,
-    handlers: ThreadPool<Mail>,
-}
+pub struct ThreadedJobs([ThreadPool<Mail>; Lane::ALL.len()]);
 
 impl ThreadedJobs {
-    /// Creates a runner with at most so many threads for `files`, and for `handlers` of applications, whose
-    /// results arrive through `mailbox`.
+    /// Creates a runner with at most `threads` for each lane, whose results arrive through `mailbox`.
     #[must_use]
-    pub fn new(files: usize, handlers: usize, mailbox: &Mailbox<Mail>) -> Self {
-        let pool = |threads| ThreadPool::new(threads, mailbox.clone());
-        Self { files: pool(files), handlers: pool(handlers) }
+    pub fn new(threads: impl Fn(Lane) -> usize, mailbox: &Mailbox<Mail>) -> Self {
+        Self(Lane::ALL.map(|lane| ThreadPool::new(threads(lane), mailbox.clone())))
     }
 }
 
 impl JobRunner for ThreadedJobs {
     fn run(&mut self, lane: Lane, work: JobWork) -> io::Result<Option<JobDone>> {
-        let pool = match lane {
-            Lane::Files => &self.files,
-            Lane::Handlers => &self.handlers,
-        };
-        pool.run(move || Mail::Job(Box::new(work()))).map(|()| None)
+        self.0[lane as usize].run(move || Mail::Job(Box::new(work()))).map(|()| None)
     }
 }
 
@@ -134,7 +125,7 @@ pub struct Environment {
     pub resolver: Option<Box<dyn NameResolver>>,
     /// Verifies passwords.
     pub verifier: Box<dyn PasswordVerifier>,
-    /// Runs jobs that would hold up the loop: files of folders, handlers of applications.
+    /// Runs jobs that would hold up the loop: files of folders, handlers of applications, compression.
     pub jobs: Box<dyn JobRunner>,
     /// Frees the settings that a reload has replaced.
     pub reclaimer: Box<dyn Reclaimer>,

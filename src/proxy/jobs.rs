@@ -18,6 +18,13 @@ pub enum Lane {
     Files,
     /// Handlers of applications answer requests.
     Handlers,
+    /// Content is compressed.
+    Coding,
+}
+
+impl Lane {
+    /// All lanes, in the order of their numbers.
+    pub const ALL: [Self; 3] = [Self::Files, Self::Handlers, Self::Coding];
 }
 
 /// Result of a job, as mail.

@@ -7,6 +7,7 @@ mod admission;
 pub(super) mod auth;
 mod certify;
 mod client;
+mod compress;
 mod environment;
 pub(super) mod error;
 mod explain;

@@ -27,6 +27,7 @@ use crate::proxy::settings::auth::AuthRules;
 use crate::proxy::settings::limits::Limits;
 use crate::proxy::transfer::body::{Body, State};
 use crate::proxy::transfer::buffer_pool::BufferPool;
+use crate::proxy::transfer::coded_responses::CodedResponses;
 use crate::proxy::transfer::connection_memory::ConnectionMemory;
 use crate::proxy::transfer::pending_response::{OriginSide, PendingResponse};
 use crate::proxy::transfer::readers::ReaderKey;
@@ -67,6 +68,8 @@ pub(crate) struct Shared {
     pub(super) cache: Cache<Id<PendingResponse>>,
     pub(super) responses: Arena<PendingResponse>,
     pub(super) uploads: Arena<Body>,
+    /// Responses in flight that are coded by this proxy.
+    pub(super) coded: CodedResponses,
     pub(super) admission: Admission,
     /// Limits of clients by time, and bans.
     pub(super) throttling: Throttling,
@@ -117,6 +120,7 @@ impl Shared {
             cache,
             responses: Arena::new(),
             uploads: Arena::new(),
+            coded: CodedResponses::default(),
             admission: Admission::new(places(limits, client_capacity), limits.client_share),
             throttling: Throttling::new(&settings),
             memory: ConnectionMemory::new(limits.connection_memory.whole()),

@@ -7,7 +7,7 @@ use tidegate::cache::{
     Cache, CacheKey, CacheLimits, CacheStats, Content, Eviction, Extents, Lookup, Object,
     invalidated_groups,
 };
-use tidegate::http::Fields;
+use tidegate::http::{ContentCoding, Fields};
 use tidegate::work;
 
 use super::model::{at, keys, present, stored};
@@ -276,4 +276,69 @@ fn replaced_responses_leave_no_memory_behind() {
         })
         .collect();
     assert!(bytes[2..].iter().all(|more| *more == bytes[2]), "{bytes:?}");
+}
+
+/// Returns content in a coding, as far as the cache is concerned.
+fn form(length: usize) -> Content {
+    let mut content = Content::default();
+    content.push(vec![1; length]);
+    content
+}
+
+#[test]
+fn coded_form_is_charged_and_leaves_with_its_object() {
+    let mut kept = Kept::new(MEMORY);
+    let key = kept.key(1);
+    let object = kept.store(1, 2000);
+    let before = kept.bytes();
+    assert!(kept.cache.attach(&key, &object, ContentCoding::Gzip, form(500)));
+    assert!(!kept.cache.attach(&key, &object, ContentCoding::Gzip, form(600)), "set once");
+    assert!(kept.cache.attach(&key, &object, ContentCoding::Brotli, form(400)));
+    let grown = kept.bytes() - before;
+    assert!((900..1400).contains(&grown), "{grown}");
+    assert_eq!(object.coded(ContentCoding::Gzip).map(Content::len), Some(500));
+    assert!(object.coded(ContentCoding::Zstd).is_none());
+    kept.cache.check();
+
+    // A client still receives the form of a response that was removed.
+    kept.cache.forget(&key);
+    kept.cache.check();
+    assert!(kept.bytes() > 2900);
+    assert!(!kept.cache.attach(&key, &object, ContentCoding::Zstd, form(1)), "it is not stored");
+    drop(object);
+    kept.cache.set_limits(limits(0));
+    assert!(kept.bytes() < 1000, "{}", kept.bytes());
+}
+
+#[test]
+fn updated_object_shares_coded_forms() {
+    let mut kept = Kept::new(MEMORY);
+    let (key, object) = (kept.key(1), kept.store(1, 2000));
+    assert!(kept.cache.attach(&key, &object, ContentCoding::Zstd, form(500)));
+    let before = kept.bytes();
+    let updated = Arc::new(object.updated(object.head.clone(), None));
+    drop(object);
+    kept.cache.update(&key, &updated);
+    kept.cache.check();
+    assert!(kept.bytes() <= before, "the form counts once");
+    assert_eq!(updated.coded(ContentCoding::Zstd).map(Content::len), Some(500));
+}
+
+#[test]
+fn coded_forms_of_variants_are_charged_and_evicted() {
+    let mut kept = Kept::new(MEMORY);
+    let key = kept.key(0);
+    for n in 0..4 {
+        kept.store_variant(n, "");
+    }
+    let variants: Vec<Arc<Object>> = kept.cache.stored(&key).cloned().collect();
+    assert!(variants.len() > 1);
+    for object in &variants {
+        assert!(kept.cache.attach(&key, object, ContentCoding::Gzip, form(3000)));
+        kept.cache.check();
+    }
+    drop(variants);
+    kept.cache.set_limits(limits(4000));
+    kept.cache.check();
+    assert!(kept.bytes() <= 4000);
 }

@@ -139,6 +139,7 @@ fn what_the_documents_refer_to_is_there() {
         "docs/operating.md",
         "docs/authentication.md",
         "docs/caching.md",
+        "docs/compression.md",
         "docs/configuration.md",
         "docs/forwarding.md",
         "docs/reverse.md",

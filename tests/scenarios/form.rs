@@ -140,6 +140,8 @@ pub(crate) enum Expected {
     More(String),
     /// The rest of the content, up to its end.
     Last(String),
+    /// The next part of the content after decoding it, or all of its rest.
+    Decoded(String, bool),
     Raw(String),
 }
 
@@ -254,6 +256,8 @@ impl Scenario {
             "<=" => Step::Expect(who.to_vec(), Expected::Exactly(message())),
             "<+" => Step::Expect(who.to_vec(), Expected::More(rest.to_owned())),
             "<." => Step::Expect(who.to_vec(), Expected::Last(rest.to_owned())),
+            "<~" => Step::Expect(who.to_vec(), Expected::Decoded(rest.to_owned(), false)),
+            "<~." => Step::Expect(who.to_vec(), Expected::Decoded(rest.to_owned(), true)),
             "<<" => Step::Expect(who.to_vec(), Expected::Raw(rest.to_owned())),
             _ => {
                 let Some(Step::Send(same, written)) = self.steps.last_mut().map(|s| &mut s.what)
@@ -373,7 +377,7 @@ fn repeated(text: &str) -> Result<Vec<At<String>>, Wrong> {
     }
 }
 
-const ARROWS: [&str; 8] = [">", ">>", "+>", "<", "<=", "<+", "<.", "<<"];
+const ARROWS: [&str; 10] = [">", ">>", "+>", "<", "<=", "<+", "<.", "<~", "<~.", "<<"];
 
 /// Splits a line into peers, arrow, and text.
 fn split_arrow(text: &str) -> Option<(&str, &str, &str)> {

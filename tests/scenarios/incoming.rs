@@ -1,5 +1,6 @@
 //! Received bytes of a peer, consumed step by step as a scenario expects them.
 
+use super::decoding::decode;
 use super::text::{Pattern, find, shown};
 
 /// A received stream.
@@ -8,6 +9,11 @@ pub(crate) struct Incoming {
     bytes: Vec<u8>,
     /// Content without its framing that no step has consumed.
     content: Vec<u8>,
+    /// Coded content that steps have consumed, and how many bytes of what it decodes to.
+    coded: Vec<u8>,
+    decoded: usize,
+    /// The coding of the content.
+    coding: String,
     /// The element at the start of `bytes`.
     next: Next,
     /// The trailers of the message consumed last.
@@ -80,6 +86,9 @@ impl Incoming {
             .collect();
         wanted.check(&lines).map_err(|what| Miss::Wrong(format!("{what} in\n{}", shown(head))))?;
         self.next = framing(&lines);
+        let coding = field(&lines, "Content-Encoding").next().unwrap_or_default();
+        self.coding = String::from_utf8_lossy(coding).into_owned();
+        (self.coded, self.decoded) = (Vec::new(), 0);
         self.bytes.drain(..end + 4);
         Ok(())
     }
@@ -99,6 +108,24 @@ impl Incoming {
             true => Err(Miss::Wrong(differs(wanted, &self.content))),
             false if last => Err(self.yet("the end of the content")),
             false => Err(self.yet("more content")),
+        }
+    }
+
+    /// Consumes the expected content after decoding it: its next part, or all of the rest if `last`.
+    pub(crate) fn decoded(&mut self, wanted: &Pattern, last: bool) -> Result<(), Miss> {
+        self.decode().map_err(Miss::Wrong)?;
+        self.coded.append(&mut self.content);
+        let (all, is_whole) = decode(&self.coding, &self.coded).map_err(Miss::Wrong)?;
+        let here = &all[self.decoded..];
+        let length = wanted.length().filter(|_| !last).unwrap_or(here.len());
+        let complete = if last { self.next == Next::Message } else { here.len() >= length };
+        if complete && wanted.matches(&here[..length]) && (is_whole || !last) {
+            self.decoded += length;
+            return Ok(());
+        }
+        match complete {
+            true => Err(Miss::Wrong(differs(wanted, here))),
+            false => Err(self.yet(&format!("coded content, behind {} bytes,", all.len()))),
         }
     }
 

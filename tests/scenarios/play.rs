@@ -297,6 +297,10 @@ impl Player {
                 let wanted = pattern(text)?;
                 self.until(|all| all.incoming(peer)?.content(&wanted, true))
             }
+            Expected::Decoded(text, last) => {
+                let wanted = pattern(text)?;
+                self.until(|all| all.incoming(peer)?.decoded(&wanted, *last))
+            }
             Expected::Raw(text) => {
                 let wanted = pattern(text)?;
                 self.until(|all| all.incoming(peer)?.raw(&wanted))

@@ -94,6 +94,10 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
         "key-sort-query" => settings.key_rules.sort = text == "on",
         "vary-language" => settings.request_rules.by_language = text == "preferred",
         "vary-encoding" => settings.request_rules.by_coding = text == "folded",
+        "compress" => {
+            let names = text.split(',');
+            settings.compression.codings = Some(names.map(str::parse).collect::<Result<_, _>>()?);
+        }
         "cache-set-cookie" => settings.store_cookies = text == "on",
         "ignore-client-no-cache" => settings.request_rules.ignore_no_cache = text == "on",
         "targeted-cache-control" => settings.targeted = text == "on",

@@ -304,7 +304,7 @@ impl Ask {
     /// Returns the content of a plan in the content coding of the response, which must be the
     /// origin's choice.
     fn content<'a>(&self, head: &ResponseHead, plan: &'a Plan, kind: &str) -> &'a [u8] {
-        let coding = head.fields().only(Name::ContentEncoding);
+        let coding = head.fields().only(Name::ContentEncoding).filter(|_| !is_coded_here(head));
         let coding = coding.map_or("identity", |coding| std::str::from_utf8(coding).unwrap());
         assert_eq!(coding, plan.coding(self.accept), "for '{}': {head:?}", self.accept);
         plan.content(kind, coding)
@@ -314,6 +314,12 @@ impl Ask {
 /// Returns true if a member of a group says that it is busy.
 pub(crate) fn is_busy(head: &ResponseHead) -> bool {
     head.status().code() == 503 && head.fields().all_named(b"X-Busy").next().is_some()
+}
+
+/// Returns true if the proxy has compressed the content: all tags of origins are strong.
+pub(crate) fn is_coded_here(head: &ResponseHead) -> bool {
+    let tag = head.fields().only(Name::ETag).unwrap_or_default();
+    head.fields().has(Name::ContentEncoding) && tag.starts_with(b"W/")
 }
 
 fn is_own_error(head: &ResponseHead) -> bool {

@@ -1,5 +1,6 @@
 //! Scripted clients: they send requests, sometimes abort, and check every response.
 
+use std::borrow::Cow;
 use std::io::IoSlice;
 use std::task::Poll;
 use std::time::{Duration, Instant};
@@ -9,7 +10,8 @@ use tidegate::reactor::sim::Rng;
 use tidegate::reactor::{Driven, Id, Reactor, SocketId};
 use tidegate::tls::Session;
 
-use crate::ask::{Ask, Run, User, is_busy};
+use crate::ask::{Ask, Run, User, is_busy, is_coded_here};
+use crate::decoding::decode;
 use crate::plan::{Plan, Resources};
 
 /// Outcomes of the requests of all clients.
@@ -35,6 +37,8 @@ pub(crate) struct Tally {
     /// Whole responses of a reverse proxy, and those that say that a member is busy.
     pub(crate) of_sites: usize,
     pub(crate) busy: usize,
+    /// Whole responses that the proxy has compressed.
+    pub(crate) coded: usize,
 }
 
 impl Tally {
@@ -53,6 +57,7 @@ impl Tally {
         self.ended_early += other.ended_early;
         self.of_sites += other.of_sites;
         self.busy += other.busy;
+        self.coded += other.coded;
     }
 }
 
@@ -220,7 +225,10 @@ impl SimClient {
             Poll::Ready(Ok(_)) if self.in_tunnel() || self.codec.end_of_stream().is_ok() => {
                 self.judge_whole(resources, tally);
             }
-            Poll::Ready(_) if self.head.is_some() => tally.cut += 1,
+            Poll::Ready(_) if self.head.is_some() => {
+                self.judge_prefix(&self.decoded(false), resources);
+                tally.cut += 1;
+            }
             Poll::Ready(_) => tally.unanswered += 1,
         }
         Flow::Done
@@ -242,7 +250,9 @@ impl SimClient {
             Some(ClientEvent::Content(range)) => {
                 self.content.extend_from_slice(&self.input[range]);
                 let head = self.head.as_ref().expect("content without a head");
-                self.asks[self.current].judge_prefix(head, &self.content, &resources.plans);
+                if !is_coded_here(head) {
+                    self.judge_prefix(&self.content, resources);
+                }
             }
             Some(ClientEvent::End(_)) | None => {}
         }
@@ -260,10 +270,31 @@ impl SimClient {
         connected && self.asks[self.current].method == Method::Connect
     }
 
+    fn judge_prefix(&self, content: &[u8], resources: &Resources) {
+        let head = self.head.as_ref().expect("content without a head");
+        self.asks[self.current].judge_prefix(head, content, &resources.plans);
+    }
+
+    /// Returns the content as the origin has sent it. That of a `whole` response has to be complete in the
+    /// coding of the proxy.
+    fn decoded(&self, whole: bool) -> Cow<'_, [u8]> {
+        let head = self.head.as_deref().filter(|head| is_coded_here(head));
+        let Some(head) = head.filter(|_| !self.content.is_empty()) else {
+            return Cow::Borrowed(&self.content);
+        };
+        let coding = head.fields().only(Name::ContentEncoding).unwrap_or_default();
+        let coding = std::str::from_utf8(coding).unwrap();
+        let (content, is_whole) = decode(coding, &self.content).unwrap();
+        assert!(is_whole || !whole, "a response that looks complete is not: {head:?}");
+        Cow::Owned(content)
+    }
+
     fn judge_whole(&self, resources: &Resources, tally: &mut Tally) {
         let head = self.head.as_ref().expect("an end without a head");
         let ask = &self.asks[self.current];
-        let served = ask.judge_whole(head, &self.content, resources);
+        let content = self.decoded(true);
+        let served = ask.judge_whole(head, &content, resources);
+        tally.coded += usize::from(served && is_coded_here(head) && !content.is_empty());
         let status = head.fields().all(Name::CacheStatus).last().unwrap_or_default();
         let says = |word: &[u8]| status.windows(word.len()).any(|window| window == word);
         tally.whole += usize::from(served);
@@ -275,7 +306,7 @@ impl SimClient {
         tally.secure_clients += usize::from(served && self.is_secure);
         tally.of_sites += usize::from(served && resources.are_of_site);
         tally.busy += usize::from(is_busy(head));
-        let ended_early = ask.is_ended_early(self.content.len(), &resources.plans);
+        let ended_early = ask.is_ended_early(content.len(), &resources.plans);
         tally.ended_early += usize::from(served && ended_early);
         tally.secure_origins += usize::from(served && ask.is_secure(&resources.plans));
     }

@@ -7,6 +7,8 @@
 
 mod ask;
 mod client;
+#[path = "../scenarios/decoding.rs"]
+mod decoding;
 mod destinations;
 mod explained;
 mod flood;
@@ -37,6 +39,7 @@ fn every_response_is_correct_or_visibly_incomplete_and_nothing_leaks() {
         assert!(all.challenged > 0, "{all:?}");
         assert!(all.secure_clients > 0 && all.secure_origins > 0, "{all:?}");
         assert!(all.ended_early > 0, "{all:?}");
+        assert!(all.coded > 0, "{all:?}");
         assert!(all.of_sites > 10 * all.busy && all.busy > 0, "{all:?}");
     }
 }

@@ -196,7 +196,8 @@ impl Plan {
             "identity" => String::new(),
             _ => format!("Content-Encoding: {coding}\r\n"),
         };
-        format!("{control}{vary}{negotiated}{coded}ETag: {}\r\n", self.tag(kind, coding))
+        let tag = self.tag(kind, coding);
+        format!("{control}{vary}{negotiated}{coded}Content-Type: text/plain\r\nETag: {tag}\r\n")
     }
 }
 

@@ -6,9 +6,12 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use tidegate::auth::{self, PathPrefix, Side, Users, VerifyJob};
+use tidegate::coding::CompressionRules;
+use tidegate::http::ContentCoding;
 use tidegate::proxy::{
-    AuthRules, Command, Environment, ListenerKind, LogFormat, LogSink, Mail, NameResolver,
-    PasswordVerifier, ProtectionSpace, ReclaimAtOnce, Settings, Worker,
+    AuthRules, Command, Environment, JobDone, JobRunner, JobWork, Lane, ListenerKind, LogFormat,
+    LogSink, Mail, NameResolver, PasswordVerifier, ProtectionSpace, ReclaimAtOnce, Settings,
+    Worker,
 };
 use tidegate::reactor::sim::{Fate, Faults, Metered, Network, Rng};
 use tidegate::reactor::{
@@ -75,28 +78,50 @@ impl PasswordVerifier for Hashing {
     }
 }
 
-/// Verifies passwords, each after a delay that may be too long.
-struct Verifier {
-    asked: Receiver<VerifyJob>,
-    due: Vec<(Instant, VerifyJob)>,
+/// Passes jobs on that compress content.
+#[derive(Debug)]
+struct Compressing(Sender<JobWork>);
+
+impl JobRunner for Compressing {
+    fn run(&mut self, _: Lane, work: JobWork) -> std::io::Result<Option<JobDone>> {
+        self.0.send(work).map_err(|_| std::io::ErrorKind::BrokenPipe)?;
+        Ok(None)
+    }
+}
+
+/// Threads of the proxy: each job is done after a delay.
+struct Threads<J> {
+    asked: Receiver<J>,
+    due: Vec<(Instant, J)>,
+    run: fn(J) -> Mail,
     mailbox: Mailbox<Mail>,
 }
 
-impl Verifier {
-    fn turn(&mut self, now: Instant, rng: &mut Rng) {
+impl<J> Threads<J> {
+    fn new(asked: Receiver<J>, run: fn(J) -> Mail, mailbox: Mailbox<Mail>) -> Self {
+        Self { asked, due: Vec::new(), run, mailbox }
+    }
+
+    /// Begins new jobs, which take up to `longest` milliseconds each, and ends those that are due.
+    fn turn(&mut self, now: Instant, longest: impl Fn(&mut Rng) -> usize, rng: &mut Rng) {
         for job in self.asked.try_iter() {
-            let longest = if rng.percent(5) { 20_000 } else { 200 };
+            let longest = longest(rng);
             let delay = Duration::from_millis(rng.below(longest) as u64);
             self.due.push((now + delay, job));
         }
         for (_, job) in self.due.extract_if(.., |(at, _)| *at <= now) {
-            self.mailbox.send(Mail::Verified(job.run())).unwrap();
+            self.mailbox.send((self.run)(job)).unwrap();
         }
     }
 
     fn next(&self) -> Option<Instant> {
         self.due.iter().map(|(at, _)| *at).min()
     }
+}
+
+/// Returns the longest time of verifying a password, in milliseconds, which may be too long.
+fn longest_verification(rng: &mut Rng) -> usize {
+    if rng.percent(5) { 20_000 } else { 200 }
 }
 
 /// TLS of a run: settings of both roles, and the percentage of clients and of resources with TLS.
@@ -232,14 +257,18 @@ pub(crate) fn simulate(seed: u64) -> (Tally, String) {
     let is_reverse = rng.percent(25);
     let users = rng.percent(30) && !is_reverse;
     let (hasher, asked) = channel();
-    let mut verifier = Verifier { asked, due: Vec::new(), mailbox: proxy.mailbox() };
+    let verified = |job: VerifyJob| Mail::Verified(job.run());
+    let mut verifier = Threads::new(asked, verified, proxy.mailbox());
+    let (compressing, asked) = channel();
+    let compressed = |work: JobWork| Mail::Job(Box::new(work()));
+    let mut compressor = Threads::new(asked, compressed, proxy.mailbox());
     let (logger, log) = channel();
     let mut tls = Tls::draw(&network.clock(), &mut rng);
     if is_reverse {
         tls.origins = *rng.pick(&[0, 100]); // the members of a group serve the same resources
     }
     let run = Run { users, secure: tls.origins, is_reverse };
-    let mut worker = worker(&proxy, run, &tls, (hasher, logger), &mut rng);
+    let mut worker = worker(&proxy, run, &tls, (hasher, compressing, logger), &mut rng);
     for (kind, address) in [(ListenerKind::Plain, PROXY), (ListenerKind::Tls, PROXY_TLS)] {
         worker.listen_as(kind, &mut proxy, address.parse::<SocketAddr>().unwrap()).unwrap();
     }
@@ -273,7 +302,9 @@ pub(crate) fn simulate(seed: u64) -> (Tally, String) {
     let mut draining = false;
     // No end is in sight beyond: the busiest of thousands of seeds takes 212,598 turns.
     for _ in 0..400_000 {
-        verifier.turn(network.clock().now().mono, &mut rng);
+        let now = network.clock().now().mono;
+        verifier.turn(now, longest_verification, &mut rng);
+        compressor.turn(now, |_| 5, &mut rng);
         let quiet = turn(&mut proxy, &mut worker, &mut outside, &mut peers);
         if coming > 0 && (quiet || rng.percent(10)) {
             peers.add_client(&mut outside);
@@ -298,7 +329,8 @@ pub(crate) fn simulate(seed: u64) -> (Tally, String) {
         if worker.is_finished() {
             break;
         }
-        pass_time(&network, &proxy, &outside, verifier.next());
+        let jobs = [verifier.next(), compressor.next()];
+        pass_time(&network, &proxy, &outside, jobs.into_iter().flatten().min());
     }
     assert!(worker.is_finished() && worker.is_empty(), "{worker:#?}");
     worker.abort(&mut proxy); // a lookup without waiters may still be in flight
@@ -326,9 +358,9 @@ fn pass_time(
     network: &Network,
     proxy: &Reactor<Mail>,
     outside: &Reactor<()>,
-    verified: Option<Instant>,
+    job: Option<Instant>,
 ) {
-    let next = [network.next_arrival(), proxy.next_deadline(), outside.next_deadline(), verified];
+    let next = [network.next_arrival(), proxy.next_deadline(), outside.next_deadline(), job];
     let next = next.into_iter().flatten().min().expect("no event is pending");
     network.clock().advance_to(next.max(network.clock().now().mono + Duration::from_micros(1)));
 }
@@ -336,6 +368,18 @@ fn pass_time(
 /// Draws faults without lost datagrams: a failed lookup would hide what the proxy is tested for.
 fn faults(rng: &mut Rng) -> Faults {
     if rng.percent(30) { Faults::NONE } else { Faults { lost: 0, ..Faults::SOME } }
+}
+
+/// Returns rules by which content of any length is compressed, or by which that of private responses is not.
+fn compression(rng: &mut Rng) -> CompressionRules {
+    let codings = ContentCoding::ALL.to_vec();
+    let (skipped, count) = (rng.below(codings.len()), 1 + rng.below(codings.len()));
+    CompressionRules {
+        codings: Some(codings.into_iter().cycle().skip(skipped).take(count).collect()),
+        min_length: Some(rng.below(2000) as u64),
+        private: Some(rng.percent(50)),
+        types: Vec::new(),
+    }
 }
 
 /// Returns rules with one user, whose password is required for all paths.
@@ -352,7 +396,7 @@ fn worker(
     reactor: &Reactor<Mail>,
     run: Run,
     tls: &Tls,
-    (hasher, logger): (Sender<VerifyJob>, Sender<String>),
+    (hasher, compressing, logger): (Sender<VerifyJob>, Sender<JobWork>, Sender<String>),
     rng: &mut Rng,
 ) -> Worker {
     let mut settings = Settings::forward("sim");
@@ -377,6 +421,9 @@ fn worker(
     }
     let formats = [LogFormat::Human, LogFormat::Combined, LogFormat::Squid, LogFormat::Json];
     settings.log = Some(*rng.pick(&formats));
+    if rng.percent(50) {
+        settings.compression = compression(rng);
+    }
     settings.limits.passwords = *rng.pick(&[1, 4, 64]);
     // A request may wait for a place, and for several members that are silent: all of that ends by itself.
     settings.limits.drain_timeout = Duration::from_secs(300);
@@ -391,7 +438,7 @@ fn worker(
     let surroundings = Environment {
         resolver: by_mail,
         verifier: Box::new(Hashing(hasher)),
-        jobs: Box::new(tidegate::proxy::RunAtOnce),
+        jobs: Box::new(Compressing(compressing)),
         reclaimer: Box::new(ReclaimAtOnce),
         addresses: Some(vec![PROXY.parse::<SocketAddr>().unwrap().ip()]),
         log: Box::new(BlockedLog { rng: rng.clone(), lost: 0, all: logger }),

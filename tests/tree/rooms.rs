@@ -28,6 +28,7 @@ const ROOMS: &[&str] = &[
     "fetch",
     "certify",
     "explain",
+    "compress",
     "client",
     "admin",
     "worker",

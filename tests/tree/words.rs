@@ -61,6 +61,7 @@ const FOLDERS: &[&str] = &[
     "balance",
     "cache",
     "cli",
+    "coding",
     "config",
     "dns",
     "doctor",

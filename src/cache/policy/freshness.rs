@@ -99,6 +99,13 @@ impl Freshness {
         self.always_validate || self.lifetime.is_zero()
     }
 
+    /// Returns true if the origin or the operator has given the lifetime, which is not over.
+    #[must_use]
+    pub fn is_declared(&self, now: Instant) -> bool {
+        self.said_by != LifetimeSource::LastModified
+            && self.decide(&RequestControl::default(), now) == ServeDecision::Fresh
+    }
+
     /// Returns true if the request's `min-fresh` exceeds the whole freshness lifetime.
     pub(crate) fn is_too_short_for(&self, control: &RequestControl) -> bool {
         control.min_fresh.is_some_and(|min| self.lifetime < min)

@@ -48,7 +48,7 @@ impl Detached {
             let weight = object.own_weight();
             self.push(Held::Object(Arc::downgrade(object)), weight);
         }
-        for content in object.content.parts() {
+        for content in object.contents() {
             work::count(1);
             if !content.is_stored() && (in_use || Arc::strong_count(content) > 1) {
                 self.push(Held::Content(Arc::downgrade(content)), content.weight());

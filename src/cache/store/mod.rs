@@ -1,6 +1,8 @@
 //! Store of responses within a limit of bytes. An eviction order decides which entry is evicted
 //! first.
 
+mod attach;
+mod coded_forms;
 pub(super) mod content;
 mod detached;
 pub(super) mod evict;
@@ -179,7 +181,7 @@ impl Store {
     /// Stores `object`, in place of the responses whose requests it also answers.
     pub(super) fn insert(&mut self, key: &CacheKey, object: Arc<Object>) {
         self.number += 1;
-        for content in object.content.parts() {
+        for content in object.contents() {
             work::count(1);
             self.shared += if content.store() > 0 { content.weight() } else { 0 };
         }
@@ -219,7 +221,7 @@ impl Store {
     /// Removes an object that leaves its entry from the index and the books.
     fn leave(&mut self, uri: &Arc<str>, object: &Arc<Object>) {
         self.index.untag(uri, &object.tags);
-        for content in object.content.parts() {
+        for content in object.contents() {
             work::count(1);
             self.shared -= if content.unstore() > 0 { content.weight() } else { 0 };
         }
@@ -438,7 +440,7 @@ impl Store {
         let stored: HashSet<_> = variants().map(|(.., object)| Arc::as_ptr(object)).collect();
         self.detached.check(&stored);
         let (mut seen, mut shared) = (HashSet::new(), 0);
-        for content in variants().flat_map(|(.., object)| object.content.parts()) {
+        for content in variants().flat_map(|(.., object)| object.contents()) {
             assert!(content.is_stored(), "stored content is counted as stored");
             shared += if seen.insert(Arc::as_ptr(content)) { 0 } else { content.weight() };
         }

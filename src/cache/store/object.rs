@@ -12,9 +12,12 @@ use crate::cache::policy::tags::Tags;
 use crate::cache::policy::vary::Selection;
 use crate::http::cond::{self, Validators};
 use crate::http::range::{self, Selected};
-use crate::http::{Fields, Method, RequestHead, Status};
+use crate::http::{ContentCoding, Fields, Method, RequestHead, Status};
 
+use super::coded_forms::CodedForms;
+use super::content::Content;
 use super::extents::Extents;
+use super::shared_content::SharedContent;
 
 /// A stored response, complete or in parts. An update, after a 304, makes another object that
 /// shares the content.
@@ -27,6 +30,8 @@ pub struct Object {
     pub head: Fields,
     /// The stored content.
     pub content: Extents,
+    /// The complete content in codings of this proxy.
+    coded: CodedForms,
     freshness: Freshness,
     /// Time of the soft purge that made this object stale.
     outdated: OnceLock<Instant>,
@@ -52,6 +57,7 @@ impl Object {
             status,
             head,
             content,
+            coded: CodedForms::default(),
             freshness,
             outdated,
             incompletable: OnceLock::new(),
@@ -75,12 +81,16 @@ impl Object {
     pub fn updated(&self, head: Fields, storable: Option<Storable>) -> Self {
         let (status, content) = (self.status, self.content.clone());
         match storable {
-            Some(storable) => Self::new(status, head, content, storable)
-                .fetched_from(self.origin_address, self.no_merge),
+            Some(storable) => Self {
+                coded: self.coded.clone(),
+                ..Self::new(status, head, content, storable)
+                    .fetched_from(self.origin_address, self.no_merge)
+            },
             None => Self {
                 status,
                 head,
                 content,
+                coded: self.coded.clone(),
                 freshness: self.freshness,
                 outdated: self.outdated.clone(),
                 incompletable: OnceLock::new(),
@@ -119,6 +129,23 @@ impl Object {
     #[must_use]
     pub const fn length(&self) -> u64 {
         self.content.length()
+    }
+
+    /// Returns the complete content in a coding of this proxy, if it was attached.
+    #[must_use]
+    pub fn coded(&self, coding: ContentCoding) -> Option<&Content> {
+        self.coded.get(coding).map(|form| &***form)
+    }
+
+    /// Attaches the complete content in a coding. Returns false if it was attached before.
+    pub(super) fn attach(&self, coding: ContentCoding, form: Arc<SharedContent>) -> bool {
+        debug_assert!(self.content.is_whole(), "a coded form is one of the complete content");
+        self.coded.set(coding, form)
+    }
+
+    /// Returns all content of the object, of which other objects may have some, too.
+    pub(super) fn contents(&self) -> impl Iterator<Item = &Arc<SharedContent>> {
+        self.content.parts().iter().chain(self.coded.iter())
     }
 
     /// Returns true if every byte needed to answer `request` is stored. An incomplete object
@@ -178,7 +205,7 @@ impl Object {
     /// overhead.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.own_weight() + self.content.weight() - self.content.list_weight()
+        self.own_weight() + self.contents().map(|content| content.weight()).sum::<usize>()
     }
 
     /// Returns the bytes that the object takes on the heap without its content, which other objects
@@ -187,7 +214,7 @@ impl Object {
         // An `Arc` has two reference counters.
         const ITSELF: usize = rounded_up(size_of::<Object>() + 2 * size_of::<usize>());
         let said = self.head.weight() + self.selection.weight() + self.tags.weight();
-        ITSELF + said + self.content.list_weight()
+        ITSELF + said + self.content.list_weight() + self.coded.list_weight()
     }
 
     /// Returns true if the object may answer `request`, which waited while it was validated for

@@ -91,6 +91,18 @@ impl Variants {
         variant.filter(|variant| variant.object.selection.is_same(selection))
     }
 
+    /// Returns true if `object` itself is one of the responses.
+    pub(super) fn has(&self, object: &Arc<Object>) -> bool {
+        self.get(&object.selection).is_some_and(|found| Arc::ptr_eq(&found.object, object))
+    }
+
+    /// Counts bytes by which one of the responses has grown.
+    pub(super) fn grow(&mut self, by: usize) {
+        if let Self::Several(several) = self {
+            several.objects += by;
+        }
+    }
+
     /// Records a use of a response.
     pub(super) fn used(&mut self, object: &Object) {
         if let Self::Several(several) = self {

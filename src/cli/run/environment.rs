@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use crate::config::{Options, ResolverKind};
 use crate::proxy::{
-    Environment, LogSink, Mail, Settings, ThreadedJobs, ThreadedResolver, ThreadedVerifier,
+    Environment, Lane, LogSink, Mail, Settings, ThreadedJobs, ThreadedResolver, ThreadedVerifier,
 };
 use crate::reactor::{Reactor, interface_addresses};
 
@@ -14,8 +14,8 @@ use super::allocator::Reclaiming;
 
 /// Most threads that open and read files which the system does not have in memory.
 const FILE_THREADS: usize = 8;
-/// Most threads that run handlers of applications, which the binary has none of.
-const HANDLER_THREADS: usize = 1;
+/// Most threads of other jobs, which take processor time. The binary has no handlers.
+const OTHER_THREADS: usize = 2;
 
 /// Secret random numbers of the process, different in each.
 #[derive(Clone, Debug)]
@@ -45,13 +45,14 @@ pub(crate) fn surroundings(
 ) -> Environment {
     let limits = &options.limits;
     let threaded = || ThreadedResolver::new(limits.resolver_threads, reactor.mailbox());
+    let threads = |lane| if lane == Lane::Files { FILE_THREADS } else { OTHER_THREADS };
     Environment {
         resolver: match options.resolver {
             ResolverKind::Loop => None,
             ResolverKind::System => Some(Box::new(threaded())),
         },
         verifier: Box::new(ThreadedVerifier::new(limits.password_threads, reactor.mailbox())),
-        jobs: Box::new(ThreadedJobs::new(FILE_THREADS, HANDLER_THREADS, &reactor.mailbox())),
+        jobs: Box::new(ThreadedJobs::new(threads, &reactor.mailbox())),
         reclaimer: Box::new(Reclaiming::new(reactor.mailbox())),
         addresses,
         log,

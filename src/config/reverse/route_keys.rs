@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use crate::config::compression::{codings, codings_text};
 use crate::config::section::{Key, SectionView, key_values, many, one};
-use crate::config::table::value::{on_or_off, push_range, switch, texts};
+use crate::config::table::value::{on_or_off, push_range, switch, texts, unit};
 use crate::config::throttle::{add_bandwidth, add_rate, bandwidth, rates};
 use crate::http::list;
 use crate::proxy::{CacheMode, OriginUrl, PathPattern};
-use crate::units::Unit;
+use crate::units::{Bytes, Unit};
 
 use super::answer;
 use super::folder::check_name;
@@ -34,6 +35,10 @@ const INHERITED: &[&str] = &[
     "error-page",
     "ignore-client-no-cache",
     "drop-set-cookie",
+    "compress",
+    "compress-min-length",
+    "compress-types",
+    "compress-private",
 ];
 
 impl RouteSection {
@@ -394,5 +399,34 @@ pub const ROUTE: &[Key<RouteSection>] = &[
         "Remove Set-Cookie from responses to GET and HEAD, so that they can be stored [default: off]",
         |o, text| switch(text).map(|on| o.drops_set_cookie = Some(on)),
         |o| o.drops_set_cookie.map(on_or_off).unwrap_or_default(),
+    ),
+    one(
+        "compress",
+        "on|off|CODINGS",
+        "Compress content for clients that accept it, by zstd, br or gzip, or by these codings, in this order \
+         of preference [default: as the option of this name]",
+        |o, text| codings(text).map(|codings| o.policy.compression.codings = Some(codings)),
+        |o| o.policy.compression.codings.as_deref().map(codings_text).unwrap_or_default(),
+    ),
+    one(
+        "compress-min-length",
+        "SIZE",
+        "Length of the shortest content to compress [default: as the option of this name]",
+        |o, text| unit(text).map(|size: Bytes| o.policy.compression.min_length = Some(size.0)),
+        |o| o.policy.compression.min_length.iter().map(|size| Bytes(*size).write()).collect(),
+    ),
+    many(
+        "compress-types",
+        "TYPE",
+        "Media types to compress [default: as the option of this name]",
+        |o, text| text.parse().map(|range| o.policy.compression.types.push(range)),
+        |o| texts(&o.policy.compression.types),
+    ),
+    one(
+        "compress-private",
+        "on|off",
+        "Compress also responses that may be for one user [default: as the option of this name]",
+        |o, text| switch(text).map(|on| o.policy.compression.private = Some(on)),
+        |o| o.policy.compression.private.map(on_or_off).unwrap_or_default(),
     ),
 ];

@@ -4,6 +4,7 @@ mod access;
 mod acme;
 mod auth;
 mod cache;
+mod compression;
 mod dns;
 mod limits;
 mod listen;
@@ -21,11 +22,12 @@ pub use spec::OptionSpec;
 pub const OPTIONS: &[OptionSpec] = &joined();
 
 /// Groups of options, in the order of `--help`.
-const GROUPS: [&[OptionSpec]; 12] = [
+const GROUPS: [&[OptionSpec]; 13] = [
     listen::LISTEN,
     tls::TLS,
     acme::ACME,
     cache::CACHE,
+    compression::COMPRESSION,
     access::ACCESS,
     auth::AUTH,
     permissions::PERMISSIONS,
@@ -114,6 +116,11 @@ mod tests {
             ("key-drop-query", "tracking,x*"),
             ("key-keep-query", "q"),
             ("freshness", "h.test/x status=404 default=10s"),
+            ("compress", "br,gzip"),
+            ("compress-min-length", "2KiB"),
+            ("compress-types", "text/*"),
+            ("compress-types", "*+json"),
+            ("compress-private", "on"),
             ("allow-destination", "h.test=10.0.0.0/8"),
             ("rule", "deny *.test client=192.0.2.0/24"),
             ("rule", "@/etc/tidegate/rules"),

@@ -31,7 +31,7 @@ pub(in crate::config) fn texts<T: ToString>(list: &[T]) -> Vec<String> {
     list.iter().map(ToString::to_string).collect()
 }
 
-pub(super) fn unit<T: Unit>(text: &str) -> Result<T, String> {
+pub(in crate::config) fn unit<T: Unit>(text: &str) -> Result<T, String> {
     T::read(text).ok_or_else(|| format!("'{text}' is not {}", T::EXPECTED))
 }
 

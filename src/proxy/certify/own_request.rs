@@ -121,7 +121,7 @@ impl OwnRequest {
         let Some(response) = shared.responses.get_mut(self.response) else {
             return Poll::Ready(Err("the response is gone".to_owned()));
         };
-        response.body.read(self.reader, &mut self.received, reactor);
+        response.body.read(self.reader, usize::MAX, &mut self.received, reactor);
         let is_enough = self.received.len() > self.most;
         let done = match (&response.result, response.body.state()) {
             (_, State::Failed(error)) => Err(error.to_string().trim_end_matches('.').to_owned()),

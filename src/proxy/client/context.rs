@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::proxy::compress::Compressor;
 use crate::proxy::fetch::state::Fetch;
 use crate::proxy::mail::Mail;
 use crate::proxy::shared::Shared;
@@ -15,6 +16,7 @@ pub(crate) struct ClientCx<'a> {
     pub(crate) shared: &'a mut Shared,
     pub(crate) fetches: &'a mut Arena<Fetch>,
     pub(crate) tunnels: &'a mut Arena<Tunnel>,
+    pub(crate) compressors: &'a mut Arena<Compressor>,
     pub(crate) budget: Budget,
 }
 
@@ -25,8 +27,9 @@ impl<'a> ClientCx<'a> {
         shared: &'a mut Shared,
         fetches: &'a mut Arena<Fetch>,
         tunnels: &'a mut Arena<Tunnel>,
+        compressors: &'a mut Arena<Compressor>,
     ) -> Self {
-        Self { reactor, shared, fetches, tunnels, budget: Budget::default() }
+        Self { reactor, shared, fetches, tunnels, compressors, budget: Budget::default() }
     }
 
     /// Returns the monotonic time of this turn.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cache::Object;
-use crate::http::{HeadWriter, Method, Name, RequestHead, Status};
+use crate::http::{Fields, HeadWriter, Method, Name, RequestHead, Status};
 use crate::proxy::fetch::DirectResponse;
 use crate::proxy::routing::route::Route;
 use crate::proxy::transfer::body::State as BodyState;
@@ -11,6 +11,7 @@ use crate::proxy::transfer::pending_response::ResponseMeta;
 use crate::proxy::transfer::representation::{Representation, StreamedRepresentation};
 use crate::proxy::transfer::send_buffer::TransferCoding;
 
+use super::compression;
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
@@ -42,16 +43,14 @@ pub(super) fn deliver(
         }
         Delivery::Direct(response) => deliver_direct(&response, exchange, connection, cx),
         Delivery::File(response) => deliver_file(*response, exchange, connection, cx),
-        Delivery::Pending { reading, meta, form } => {
+        Delivery::Pending { reading, meta, form, route } => {
             // The client can still be told of a failure, since nothing was sent yet.
             if let BodyState::Failed(error) = cx.shared.responses[reading.response].body.state() {
                 let error = error.clone();
-                return Next::fail(
-                    State::Deliver(Delivery::Pending { reading, meta, form }),
-                    error,
-                );
+                let delivery = Delivery::Pending { reading, meta, form, route };
+                return Next::fail(State::Deliver(delivery), error);
             }
-            deliver_pending(reading, form, meta, exchange, connection, cx)
+            deliver_pending(reading, form, meta, route, exchange, connection, cx)
         }
     }
 }
@@ -61,6 +60,7 @@ fn deliver_pending(
     reading: Reading,
     form: StreamedRepresentation,
     meta: Arc<ResponseMeta>,
+    route: Arc<Route>,
     exchange: &mut Exchange,
     connection: &mut Connection,
     cx: &mut ClientCx<'_>,
@@ -71,18 +71,29 @@ fn deliver_pending(
     exchange.record.origin = meta.origin;
     exchange.cache_status.stored = meta.storing.is_ok();
     exchange.cache_status.detail = meta.storing.as_ref().err().map(|reason| reason.name());
+    let whole = exchange.edited(&meta.head);
+    let forms = (form, &*whole);
+    let shape = compression::of_pending(reading, &meta, forms, &route, exchange, connection, cx);
+    let head = shape.head(whole, exchange.request.fields());
     if !matches!(form, StreamedRepresentation::Whole) {
-        return deliver_part(reading, form, &meta, exchange, connection, cx);
+        return deliver_part(reading, form, &head, exchange, connection, cx);
     }
     let version = exchange.request.version();
-    let coding = match http1::frame(&meta, version, &mut exchange.persistence) {
-        Ok(coding) => coding,
-        Err(error) => {
-            return Next::fail(State::Deliver(Delivery::Pending { reading, meta, form }), error);
+    let (reading, coding) = match shape.pending(version, &mut exchange.persistence) {
+        Some(coded) => {
+            reading.release(cx.reactor, cx.shared);
+            coded
         }
+        None => match http1::frame(&meta, version, &mut exchange.persistence) {
+            Ok(coding) => (reading, coding),
+            Err(error) => {
+                drop(head);
+                let delivery = Delivery::Pending { reading, meta, form, route };
+                return Next::fail(State::Deliver(delivery), error);
+            }
+        },
     };
     let out = connection.output.bytes();
-    let head = exchange.edited(&meta.head);
     out.reserve(head.wire().len() + ADDED);
     out.extend_from_slice(head.wire());
     if let (Some(cookie), Err(_)) = (&meta.sticky, &meta.storing) {
@@ -90,14 +101,14 @@ fn deliver_pending(
     }
     end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
     let source = Source::Pending { reading, left: None };
-    Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
+    transmit(source, coding)
 }
 
 /// Delivers a part of a response of known length while the fetch receives it.
 fn deliver_part(
     reading: Reading,
     form: StreamedRepresentation,
-    meta: &ResponseMeta,
+    head: &Fields,
     exchange: &mut Exchange,
     connection: &mut Connection,
     cx: &mut ClientCx<'_>,
@@ -105,9 +116,8 @@ fn deliver_part(
     let (at, end) = form.extent();
     exchange.record.status = Some(form.status());
     let out = connection.output.bytes();
-    let head = exchange.edited(&meta.head);
     out.reserve(head.wire().len() + ADDED);
-    form.write_head(out, &head);
+    form.write_head(out, head);
     let coding = TransferCoding::Identity;
     end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
     if at == end {
@@ -118,7 +128,7 @@ fn deliver_part(
     pending.body.skip_to(reading.reader, at, cx.reactor);
     cx.shared.account(reading.response); // the content that was skipped may have been dropped
     let source = Source::Pending { reading, left: Some(end - at) };
-    Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
+    transmit(source, coding)
 }
 
 /// Delivers a stored response: whole, in parts, or as a 304.
@@ -136,27 +146,43 @@ fn deliver_stored(
     exchange.record.status = Some(form.status(object.status));
     let content_type = object.head.get(Name::ContentType).unwrap_or_default();
     exchange.record.tell_type(cx.shared.settings.log, form.content_type().unwrap_or(content_type));
-    let (at, end) = extent(&form, &exchange.request, object.length());
+    let whole = exchange.edited(&object.head);
+    let shape = compression::of_stored(&object, (&form, &whole), route, exchange, connection, cx);
+    let stored = shape.stored();
+    let length = stored.map_or(object.length(), |(_, length)| length);
+    let (at, end) = extent(&form, &exchange.request, length);
 
     // Content that is limited by time is sent as longer content is.
     let is_copied = end - at <= COPIED && !cx.shared.throttling.tables.has_bandwidth();
     let copied = if is_copied { usize::try_from(end - at).unwrap_or(0) } else { 0 };
     let out = connection.output.bytes();
-    let whole = exchange.edited(&object.head);
+    let whole = shape.head(whole, exchange.request.fields());
     out.reserve(whole.wire().len() + ADDED + copied);
-    form.write_head(out, &whole, object.length());
+    form.write_head(out, &whole, length);
     let mut head = HeadWriter::resume(out);
     head.number("Age", age);
+    let version = exchange.request.version();
+    if let Some((reading, coding)) = shape.pending(version, &mut exchange.persistence) {
+        end_head(head, coding, exchange, &cx.shared.settings.name);
+        let source = Source::Pending { reading, left: None };
+        return transmit(source, coding);
+    }
+    drop(whole);
     let coding = TransferCoding::Identity;
     end_head(head, coding, exchange, &cx.shared.settings.name);
     let parts = if let Representation::Parts(parts) = form { Some(parts) } else { None };
     if parts.is_none() && (is_copied || at == end) {
-        copy_content(connection.output.bytes(), &object, at, end);
+        let out = connection.output.bytes();
+        match stored.and_then(|(coding, _)| object.coded(coding)) {
+            Some(form) => copy_content(out, form.from(at), end - at),
+            None => copy_content(out, object.content.from(at), end - at),
+        }
         exchange.record.sent = end - at;
         return Next::Go(State::Finish);
     }
-    let source = Source::Stored { object, at, end, parts };
-    Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
+    let source =
+        Source::Stored { object, coding: stored.map(|(coding, _)| coding), at, end, parts };
+    transmit(source, coding)
 }
 
 /// Delivers a short response, whose content is copied.
@@ -190,6 +216,9 @@ fn deliver_file(
     cx: &mut ClientCx<'_>,
 ) -> Next {
     let form = file::form_of(&response, exchange, cx);
+    let whole = exchange.edited(&response.head);
+    let shape = compression::of_file(&response, (&form, &whole), exchange, connection, cx);
+    drop(whole);
     let FileResponse { file, head, status } = response;
     let length = file.version.length;
     exchange.record.status = Some(form.status(status));
@@ -198,7 +227,13 @@ fn deliver_file(
     exchange.record.tell_type(cx.shared.settings.log, form.content_type().unwrap_or(content_type));
     let (at, end) = extent(&form, &exchange.request, length);
     let out = connection.output.bytes();
-    form.write_head(out, &exchange.edited(&head), length);
+    form.write_head(out, &shape.head(exchange.edited(&head), exchange.request.fields()), length);
+    let version = exchange.request.version();
+    if let Some((reading, coding)) = shape.pending(version, &mut exchange.persistence) {
+        end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
+        let source = Source::Pending { reading, left: None };
+        return transmit(source, coding);
+    }
     let coding = TransferCoding::Identity;
     end_head(HeadWriter::resume(out), coding, exchange, &cx.shared.settings.name);
     let parts = if let Representation::Parts(parts) = form { Some(parts) } else { None };
@@ -206,7 +241,7 @@ fn deliver_file(
         return Next::Go(State::Finish);
     }
     let source = Source::File(Box::new(FileSource::new(file, (at, end), parts)));
-    Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
+    transmit(source, coding)
 }
 
 /// Returns the form in which a stored response answers the request. The boundary between parts differs
@@ -239,10 +274,10 @@ fn extent(form: &Representation, request: &RequestHead, length: u64) -> (u64, u6
     }
 }
 
-/// Appends the content of a stored response from offset `at` up to `end`.
-fn copy_content(out: &mut Vec<u8>, object: &Object, at: u64, end: u64) {
-    let mut left = usize::try_from(end - at).unwrap_or(usize::MAX);
-    for piece in object.content.from(at) {
+/// Appends the next `length` bytes of stored content.
+fn copy_content<'a>(out: &mut Vec<u8>, pieces: impl Iterator<Item = &'a [u8]>, length: u64) {
+    let mut left = usize::try_from(length).unwrap_or(usize::MAX);
+    for piece in pieces {
         let n = piece.len().min(left);
         out.extend_from_slice(&piece[..n]);
         left -= n;
@@ -255,4 +290,9 @@ fn end_head(mut head: HeadWriter<'_>, coding: TransferCoding, exchange: &Exchang
     exchange.auth_info.iter().for_each(|info| info.write_to(&mut head));
     respond::write_hsts(&mut head, exchange.hsts);
     http1::end_head(&mut head, coding, exchange.request.version(), exchange.persistence);
+}
+
+/// Has the content sent.
+const fn transmit(source: Source, coding: TransferCoding) -> Next {
+    Next::Go(State::Transmit(Transmission { source, coding, ended: false, turn: None }))
 }

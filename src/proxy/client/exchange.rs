@@ -4,10 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::http::{Fields, Method, RequestHead, Status};
+use crate::http::{Fields, Method, RequestHead};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
-use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::observe::trace_event::TraceEvent;
 use crate::proxy::routing;
 use crate::proxy::settings::sites::site_route::SiteRoute;
@@ -19,7 +18,7 @@ use super::context::ClientCx;
 use super::persistence::Persistence;
 use super::respond::{self, ResponseContext};
 use super::shape;
-use super::state::{Next, State};
+use super::state::State;
 use super::status_fields::{AuthInfo, CacheStatus};
 use super::upload::Upload;
 
@@ -93,24 +92,6 @@ impl Exchange {
         self.record.tell_type(cx.shared.settings.log, media_type);
         self.record.status = Some(status);
         self.record.sent = sent;
-    }
-
-    /// Responds with the output of `write`, which returns the status and the length of the content.
-    pub(super) fn respond(
-        &mut self,
-        connection: &mut Connection,
-        cx: &ClientCx<'_>,
-        write: impl FnOnce(&mut Vec<u8>, &RequestHead, ResponseContext<'_>) -> (Status, u64),
-    ) -> Next {
-        self.cache_status.detail = Some("own");
-        self.persistence.keep_only_if(self.upload == Upload::Done);
-        let context = self.response_context(cx);
-        let (status, sent) = write(connection.output.bytes(), &self.request, context);
-        self.record.outcome = Outcome::Own;
-        self.record.tell_type(cx.shared.settings.log, if sent > 0 { respond::TEXT } else { b"" });
-        self.record.status = Some(status);
-        self.record.sent = sent;
-        Next::Go(State::Finish)
     }
 
     /// Returns the head of a response of the origin as the client gets it, with the edits of the route. The

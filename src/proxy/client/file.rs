@@ -1,16 +1,15 @@
 //! File: the file of a folder answers the request.
 
-use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::task::Poll;
 
-use crate::files::{FileCoding, entity_tag, media_type};
+use crate::files::{entity_tag, media_type};
 use crate::http::cond::Validators;
-use crate::http::{Fields, HeadWriter, Method, Status, date};
+use crate::http::{ContentCoding, Fields, HeadWriter, Method, Status, date};
 use crate::proxy::auth::path_of;
 use crate::proxy::error::{ExchangeError, FileError};
-use crate::proxy::files::{FileAnswer, Found, OpenFile, find, is_missing};
+use crate::proxy::files::{FileAnswer, Found, OpenFile, find};
 use crate::proxy::jobs::Lane;
 use crate::proxy::observe::outcome::Outcome;
 use crate::proxy::transfer::representation::Representation;
@@ -106,7 +105,7 @@ fn head_of(file: &OpenFile, status: Status, cx: &ClientCx<'_>) -> Fields {
     head.push(b"Content-Length", file.version.length.to_string().as_bytes());
     head.push(b"X-Content-Type-Options", b"nosniff");
     if status == Status::OK {
-        let coding = file.coding.map(FileCoding::name);
+        let coding = file.coding.map(ContentCoding::name);
         head.push(b"ETag", entity_tag(&file.version, coding).as_bytes());
         head.push(b"Last-Modified", date::format(file.modified).as_bytes());
         head.push(b"Accept-Ranges", b"bytes");
@@ -180,16 +179,5 @@ pub(super) fn fill(
             Poll::Pending
         }
         Err(error) => Poll::Ready(Err(FileError::of(&error).into())),
-    }
-}
-
-impl FileError {
-    /// Returns the error for the client, of an error of the system.
-    fn of(error: &io::Error) -> Self {
-        match error.kind() {
-            _ if is_missing(error) => Self::Missing,
-            io::ErrorKind::PermissionDenied => Self::Denied,
-            _ => Self::Unreadable(Cow::Owned(error.to_string())),
-        }
     }
 }

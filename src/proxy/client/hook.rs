@@ -42,7 +42,7 @@ fn write_response(
     response: &Response,
     exchange: &mut Exchange,
     connection: &mut Connection,
-    cx: &ClientCx<'_>,
+    cx: &mut ClientCx<'_>,
 ) -> Next {
     if exchange.request.method() == Method::Connect && response.status().is_success() {
         return refuse(Refusal::new("the hook responds to CONNECT, but opens no tunnel."));

@@ -35,11 +35,20 @@ pub(super) fn frame(
     if meta.body_length.known().is_some() {
         return Ok(TransferCoding::Identity);
     }
-    if coded || !speaks_http11(version) {
+    if coded {
         persistence.delimit_content();
         return Ok(TransferCoding::Identity);
     }
-    Ok(TransferCoding::Chunked)
+    Ok(frame_unknown(version, persistence))
+}
+
+/// Chooses the framing of content of unknown length.
+pub(super) fn frame_unknown(version: Version, persistence: &mut Persistence) -> TransferCoding {
+    if speaks_http11(version) {
+        return TransferCoding::Chunked;
+    }
+    persistence.delimit_content();
+    TransferCoding::Identity
 }
 
 /// Ends a response head with the fields that frame the content and manage the connection.

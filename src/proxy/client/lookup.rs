@@ -11,6 +11,7 @@ use crate::proxy::observe::outcome::{Forwarded, Outcome};
 use crate::proxy::transfer::pending_response::PendingResponse;
 use crate::reactor::Id;
 
+use super::compression;
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
@@ -142,9 +143,9 @@ fn fetch(
     request.validate.retain(|object| cx.shared.may_reuse(&route, object.origin_address));
     request.upload = exchange.upload.begin(&exchange.request, token, cx.shared);
     request.bound_to = connection.binds_origins.then_some(token);
-    if !cx.shared.throttling.tables.has_bandwidth()
-        && let Some(direct) = call_at_once(&mut request, cx.shared, cx.reactor.now())
-    {
+    let is_shaped = cx.shared.throttling.tables.has_bandwidth()
+        || compression::is_on(exchange, &cx.shared.settings);
+    if !is_shaped && let Some(direct) = call_at_once(&mut request, cx.shared, cx.reactor.now()) {
         cx.shared.counters.fetches += 1;
         return Next::Go(State::Deliver(Delivery::Direct(Box::new(direct))));
     }

@@ -24,6 +24,7 @@
 mod admit;
 mod auth;
 mod close;
+mod compression;
 mod connect;
 mod connection;
 pub(super) mod context;
@@ -38,6 +39,7 @@ mod hook;
 mod http1;
 mod introduce;
 mod lookup;
+mod own_response;
 mod persistence;
 mod phase;
 mod query;

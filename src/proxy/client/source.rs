@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cache::Object;
-use crate::http::Multipart;
+use crate::http::{ContentCoding, Multipart};
 use crate::proxy::files::OpenFile;
 use crate::proxy::jobs::JobId;
 use crate::proxy::mail::Mail;
@@ -35,8 +35,15 @@ impl Reading {
 /// The source of content while it is sent.
 #[derive(Debug)]
 pub(super) enum Source {
-    /// A stored object: the content from offset `at` up to `end`, then the other parts.
-    Stored { object: Arc<Object>, at: u64, end: u64, parts: Option<Box<Multipart>> },
+    /// A stored object: the content, or its form in a coding, from offset `at` up to `end`, then the other
+    /// parts.
+    Stored {
+        object: Arc<Object>,
+        coding: Option<ContentCoding>,
+        at: u64,
+        end: u64,
+        parts: Option<Box<Multipart>>,
+    },
     /// A pending response from the reader's offset on: all of it, or the `left` bytes.
     Pending { reading: Reading, left: Option<u64> },
     /// A file.
@@ -125,7 +132,12 @@ impl Source {
     /// Returns the content as the send buffer takes it.
     pub(super) fn content<'a>(&'a self, shared: &'a Shared) -> ContentSource<'a> {
         match self {
-            Self::Stored { object, at, .. } => ContentSource::Object(object, *at),
+            Self::Stored { object, coding, at, .. } => {
+                match coding.and_then(|coding| object.coded(coding)) {
+                    Some(form) => ContentSource::Coded(form, *at),
+                    None => ContentSource::Object(object, *at),
+                }
+            }
             Self::File(file) if file.direct > 0 => {
                 ContentSource::File(file.file.descriptor(), file.at)
             }

@@ -141,7 +141,12 @@ pub(super) enum Delivery {
     /// A stored response for the URI of the route.
     Stored { object: Arc<Object>, route: Arc<Route> },
     /// A pending response, in the form that answers the request.
-    Pending { reading: Reading, meta: Arc<ResponseMeta>, form: StreamedRepresentation },
+    Pending {
+        reading: Reading,
+        meta: Arc<ResponseMeta>,
+        form: StreamedRepresentation,
+        route: Arc<Route>,
+    },
     /// A file.
     File(Box<FileResponse>),
     /// A short response of an application.

@@ -68,7 +68,8 @@ pub(super) fn wait(
         Arrival::Unusable => leave_joined_fetch(wait, |failed| failed + 1, cx),
         Arrival::Failure(error) => Next::fail(State::Wait(wait), error),
         Arrival::Response(meta, form) => {
-            Next::Go(State::Deliver(Delivery::Pending { reading: wait.reading, meta, form }))
+            let (reading, route) = (wait.reading, wait.fetch.into_route());
+            Next::Go(State::Deliver(Delivery::Pending { reading, meta, form, route }))
         }
         Arrival::Stored(object) => {
             exchange.record.outcome = Outcome::Revalidated;

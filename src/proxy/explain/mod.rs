@@ -357,7 +357,9 @@ impl Explainer {
     /// Returns what the cache would do.
     fn outlook(&self, route: &Route, is_reachable: bool, now: Now, shared: &mut Shared) -> Outlook {
         match &self.asked {
-            Some((request, _)) => outlook(request, route, is_reachable, now, shared),
+            Some((request, _)) => {
+                outlook((request, &self.record), route, is_reachable, now, shared)
+            }
             None => Outlook { findings: Vec::new(), asks_origin: true },
         }
     }

@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::cache::{Lookup, MissReason, OriginFailure, ServeDecision};
+use crate::cache::{Lookup, MissReason, Object, OriginFailure, ServeDecision};
+use crate::coding::{Answer, Asker, Verdict};
 use crate::http::{Method, RequestHead};
+use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::trace_event::{Stored, TraceEvent};
 use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::Route;
@@ -26,7 +28,7 @@ pub(super) struct Outlook {
 /// Returns what the cache would do with a request that has a `route`. `is_reachable` is false if the origin
 /// is known to fail.
 pub(super) fn outlook(
-    request: &Arc<RequestHead>,
+    (request, record): (&Arc<RequestHead>, &ExchangeRecord),
     route: &Route,
     is_reachable: bool,
     now: Now,
@@ -43,8 +45,12 @@ pub(super) fn outlook(
     };
     let key = route.key(shared.cache.keys());
     let mut findings = vec![TraceEvent::Keyed(key.uri().into())];
+    let mut answering = None;
     for object in shared.cache.stored(&key).take(MOST_SHOWN) {
         let selected = object.selection.fits(&mut presented);
+        if selected {
+            answering = Some(Arc::clone(object));
+        }
         findings.push(TraceEvent::Stored(Stored::of(object, selected, now.mono)));
     }
     let upgrades = RequestFacts::of(request, None, &shared.settings).upgrade.is_some();
@@ -58,7 +64,39 @@ pub(super) fn outlook(
         }
     };
     findings.push(TraceEvent::Looked(action));
+    let object = answering.filter(|_| bypass.is_none());
+    findings.extend(
+        object.and_then(|object| compression((request, record), &object, route, now, shared)),
+    );
     Outlook { findings, asks_origin }
+}
+
+/// Returns what compression would do with a stored response; `None` if it is off.
+fn compression(
+    (request, record): (&RequestHead, &ExchangeRecord),
+    object: &Object,
+    route: &Route,
+    now: Now,
+    shared: &Shared,
+) -> Option<TraceEvent> {
+    let rules = route.site().map(|site| &site.route.policy);
+    let policy = shared.settings.compression.policy(rules.map(|rules| &rules.compression))?;
+    let head = match rules {
+        Some(rules) => rules.response_fields.apply(&object.head),
+        None => Cow::Borrowed(&object.head),
+    };
+    let answer = Answer {
+        status: object.status,
+        head: &head,
+        original: &object.head,
+        is_public: object.freshness().is_declared(now.mono),
+    };
+    let is_known = rules.is_some() && record.is_of_known_client();
+    let verdict = policy.decide(Asker { request, is_known }, answer);
+    Some(TraceEvent::Compressed(match verdict {
+        Verdict::Coded(coding) => Ok((coding, object.coded(coding).is_some())),
+        Verdict::Never(reason) | Verdict::NotHere(reason) => Err(reason.text()),
+    }))
 }
 
 /// Returns what is done with a request for which the cache has `found` this, and true if an origin is

@@ -61,7 +61,7 @@ fn gather(
     }
     send_continue(fetch, cx);
     let body = upload.body(&mut cx.shared.uploads);
-    body.read(upload.reader, content, cx.reactor);
+    body.read(upload.reader, usize::MAX, content, cx.reactor);
     match body.state() {
         body::State::Complete(_) => {
             fetch.request.gathered = Some(received);

@@ -1,5 +1,6 @@
 //! Find: the file that answers a request for a path of a folder.
 
+use std::borrow::Cow;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -7,8 +8,9 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, FileType, OFlags, Stat};
 use rustix::io::Errno;
 
-use crate::files::{FileCoding, FilePath, ListedFile, listing};
-use crate::http::Status;
+use crate::files::{FilePath, ListedFile, listing, suffix};
+use crate::http::{ContentCoding, Status};
+use crate::proxy::error::FileError;
 use crate::proxy::settings::sites::folder::Folder;
 
 use super::open_file::{OpenFile, length_of, modified_of, open};
@@ -24,7 +26,7 @@ pub(crate) struct Wanted {
     /// Path by which clients know the file, for listings.
     pub(crate) public_path: Box<str>,
     /// Codings that the client accepts, the best first.
-    pub(crate) codings: Vec<FileCoding>,
+    pub(crate) codings: Vec<ContentCoding>,
 }
 
 /// Answer to a request for a file.
@@ -103,15 +105,15 @@ fn open_file(wanted: &Wanted, name: Vec<u8>, is_quick: bool) -> io::Result<Optio
     }
     let mut varies = false;
     if folder.rules.precompressed {
-        let sibling = |coding: FileCoding| {
-            sibling_of(folder, &[&*name, coding.suffix().as_bytes()].concat(), is_quick)
+        let sibling = |coding: ContentCoding| {
+            sibling_of(folder, &[&*name, suffix(coding).as_bytes()].concat(), is_quick)
         };
         for &coding in &wanted.codings {
             if let Some((descriptor, stat)) = sibling(coding)? {
                 return Ok(Some(OpenFile::new(descriptor, &stat, name, Some(coding), true)));
             }
         }
-        for coding in FileCoding::ALL {
+        for coding in ContentCoding::ALL {
             varies |= !wanted.codings.contains(&coding) && sibling(coding)?.is_some();
         }
     }
@@ -130,9 +132,20 @@ fn sibling_of(folder: &Folder, name: &[u8], is_quick: bool) -> io::Result<Option
 }
 
 /// Returns true if the error means that there is no such file, or none that may be served.
-pub(crate) fn is_missing(error: &io::Error) -> bool {
+fn is_missing(error: &io::Error) -> bool {
     let missing = [Errno::NOENT, Errno::NOTDIR, Errno::LOOP, Errno::XDEV, Errno::NAMETOOLONG];
     missing.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+impl FileError {
+    /// Returns the error for the client, of an error of the system.
+    pub(crate) fn of(error: &io::Error) -> Self {
+        match error.kind() {
+            _ if is_missing(error) => Self::Missing,
+            io::ErrorKind::PermissionDenied => Self::Denied,
+            _ => Self::Unreadable(Cow::Owned(error.to_string())),
+        }
+    }
 }
 
 /// Returns the files of a folder, and whether there are more than a listing shows.

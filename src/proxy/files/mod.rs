@@ -6,5 +6,5 @@ mod find;
 mod open_file;
 
 pub(crate) use answer::FileAnswer;
-pub(crate) use find::{Found, Wanted, find, is_missing};
+pub(crate) use find::{Found, Wanted, find};
 pub(crate) use open_file::OpenFile;

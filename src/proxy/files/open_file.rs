@@ -10,7 +10,8 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::{Errno, ReadWriteFlags};
 
-use crate::files::{FileCoding, FileVersion};
+use crate::files::FileVersion;
+use crate::http::ContentCoding;
 use crate::proxy::settings::sites::folder::{Folder, FollowedLinks};
 use crate::reactor::is_in_memory;
 
@@ -22,7 +23,7 @@ pub(crate) struct OpenFile {
     pub(crate) modified: SystemTime,
     /// Path below the folder, without the suffix of a coding.
     pub(crate) name: Vec<u8>,
-    pub(crate) coding: Option<FileCoding>,
+    pub(crate) coding: Option<ContentCoding>,
     /// True if other clients may get the content in another coding.
     pub(crate) varies: bool,
 }
@@ -53,7 +54,7 @@ impl OpenFile {
         descriptor: OwnedFd,
         stat: &Stat,
         name: Vec<u8>,
-        coding: Option<FileCoding>,
+        coding: Option<ContentCoding>,
         varies: bool,
     ) -> Self {
         let nanos =

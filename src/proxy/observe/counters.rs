@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use crate::http::ContentCoding;
 use crate::throttle::BanAction;
 
 use super::exchange_record::ExchangeRecord;
@@ -48,6 +49,33 @@ pub(crate) struct Counters {
     pub(crate) bans: u64,
     /// Bans of clients, and what they were for.
     pub(crate) client_bans: BanCounters,
+    /// Compression on the fly.
+    pub(crate) compression: CompressionCounters,
+}
+
+/// Work of compression, and what it was good for.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CompressionCounters {
+    /// Responses in each coding.
+    pub(crate) responses: [u64; ContentCoding::ALL.len()],
+    /// Responses among them whose content was compressed before.
+    pub(crate) hits: u64,
+    /// Bytes of content compressed, and bytes that they became.
+    pub(crate) input: u64,
+    pub(crate) output: u64,
+    /// Pieces of content that threads have compressed.
+    pub(crate) jobs: u64,
+    /// Responses sent without a coding for want of memory.
+    pub(crate) refused: u64,
+}
+
+impl CompressionCounters {
+    /// Returns the responses by the name of the coding.
+    pub(super) fn by_coding(self) -> impl Iterator<Item = (String, u64)> {
+        let named =
+            move |coding: ContentCoding| (coding.to_string(), self.responses[coding as usize]);
+        ContentCoding::ALL.into_iter().map(named)
+    }
 }
 
 /// Bans of clients by action, and connections and requests that they were applied to.
@@ -75,6 +103,9 @@ impl Counters {
         let (requests, sent) = &mut self.outcomes[record.outcome as usize];
         *requests += 1;
         *sent += record.sent;
+        if let Some(coding) = record.coding {
+            self.compression.responses[coding as usize] += 1;
+        }
         self.reported += u64::from(record.reported.is_some());
         let Some(reason) = &record.reason else { return };
         if record.outcome == Outcome::Denied {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::RequestContext;
-use crate::http::{Method, RequestHead, Scheme, Status};
+use crate::http::{ContentCoding, Method, RequestHead, Scheme, Status};
 use crate::proxy::error::ExchangeError;
 use crate::time::Now;
 use crate::tls::{Facts, PeerCertificate};
@@ -48,6 +48,8 @@ pub(crate) struct ExchangeRecord {
     pub(crate) sent: u64,
     /// All bytes sent to the client: heads, content and its framing.
     pub(crate) sent_in_all: u64,
+    /// The coding that this proxy has applied to the content.
+    pub(crate) coding: Option<ContentCoding>,
     /// The media type in the response, without parameters, if the log shows it.
     pub(super) media_type: Option<Box<[u8]>>,
     /// The reason for which the request was forwarded, if it was.
@@ -87,6 +89,7 @@ impl ExchangeRecord {
             status: None,
             sent: 0,
             sent_in_all: 0,
+            coding: None,
             media_type: None,
             forwarded: None,
             refresh_failed: false,
@@ -157,6 +160,11 @@ impl ExchangeRecord {
     /// Returns the verified certificate of the client.
     pub(crate) fn client_certificate(&self) -> Option<&PeerCertificate> {
         self.tls.as_ref()?.certificate.as_ref()
+    }
+
+    /// Returns true if this proxy has authenticated the client, as a user or by its certificate.
+    pub(crate) fn is_of_known_client(&self) -> bool {
+        self.user.is_some() || self.client_certificate().is_some()
     }
 
     /// Returns the users that the request is authenticated among.

@@ -57,6 +57,7 @@ impl Stats {
         let groups = [
             requests(counters),
             cache(counters, gauges),
+            compression(counters),
             origins(counters, gauges),
             clients(counters, gauges),
             tls(counters, gauges),
@@ -177,6 +178,40 @@ fn cache(counters: &Counters, gauges: &Gauges) -> Vec<Metric> {
             "purged_total",
             "Stored responses removed or made stale by purges.",
             counters.purged,
+        ),
+    ]
+}
+
+/// Returns the metrics of compression.
+fn compression(counters: &Counters) -> Vec<Metric> {
+    let figures = counters.compression;
+    vec![
+        labelled(
+            "compressed_responses_total",
+            "Responses that this proxy has sent compressed, by coding.",
+            "coding",
+            figures.by_coding(),
+        ),
+        counter(
+            "compressed_hits_total",
+            "Compressed responses whose content was compressed for an earlier request.",
+            figures.hits,
+        ),
+        counter("compression_input_bytes_total", "Bytes of content compressed.", figures.input),
+        counter(
+            "compression_output_bytes_total",
+            "Bytes that the compressed content has become.",
+            figures.output,
+        ),
+        counter(
+            "compression_jobs_total",
+            "Pieces of content that were compressed on a thread.",
+            figures.jobs,
+        ),
+        counter(
+            "compression_refused_total",
+            "Responses sent without compression for want of memory.",
+            figures.refused,
         ),
     ]
 }

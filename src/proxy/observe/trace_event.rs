@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::access::{AddressClass, Denial, DestinationRule, Host, RuleRef};
 use crate::cache::{LifetimeSource, Object};
-use crate::http::Status;
+use crate::http::{ContentCoding, Status};
 use crate::proxy::error::ExchangeError;
 use crate::throttle::BanAction;
 use crate::time::write_duration;
@@ -57,6 +57,9 @@ pub(crate) enum TraceEvent {
     Stored(Stored),
     /// Action of the cache.
     Looked(Cow<'static, str>),
+    /// The coding in which the stored response would be sent, and true if it has that form already; or the
+    /// reason for none.
+    Compressed(Result<(ContentCoding, bool), &'static str>),
 }
 
 /// The end to which a route of a site leads.
@@ -193,6 +196,9 @@ impl Display for TraceEvent {
                 write!(f, "; {}", stored.freshness())
             }
             Self::Looked(what) => f.write_str(what),
+            Self::Compressed(Ok((coding, true))) => write!(f, "{coding}, compressed before"),
+            Self::Compressed(Ok((coding, false))) => write!(f, "{coding}, to be compressed"),
+            Self::Compressed(Err(reason)) => write!(f, "none: {reason}"),
         }
     }
 }
@@ -233,6 +239,7 @@ impl TraceEvent {
             Self::Keyed(_) => "key",
             Self::Stored(_) => "stored",
             Self::Looked(_) => "cache",
+            Self::Compressed(_) => "coding",
         }
     }
 
@@ -295,6 +302,10 @@ impl TraceEvent {
             Self::Keyed(key) => object.text("key", key),
             Self::Stored(stored) => stored.json(&mut object),
             Self::Looked(what) => object.text("would", what),
+            Self::Compressed(Ok((coding, is_stored))) => {
+                object.text("coding", coding.name()).bare("stored", is_stored)
+            }
+            Self::Compressed(Err(reason)) => object.text("reason", reason),
         };
         out.push('}');
     }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::auth;
-use crate::files::{FilePath, codings_of};
-use crate::http::{Authority, Form, Method, Name, RequestHead, Scheme};
+use crate::files::FilePath;
+use crate::http::{Authority, ContentCoding, Form, Method, Name, RequestHead, Scheme};
 use crate::proxy::address_text::AddressText;
 use crate::proxy::auth::path_of;
 use crate::proxy::error::{ExchangeError, FileError, NotSupported};
@@ -269,7 +269,7 @@ fn wanted(
     let below = below(path, route.path.prefix());
     let file = FilePath::read(&below, folder.rules.shows_hidden).map_err(FileError::Path)?;
     let codings = match folder.rules.precompressed {
-        true => codings_of(request.fields()),
+        true => ContentCoding::accepted(request.fields(), &ContentCoding::ALL),
         false => Vec::new(),
     };
     Ok(Wanted { folder: Arc::clone(folder), path: file, public_path: path.into(), codings })

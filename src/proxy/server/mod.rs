@@ -10,6 +10,7 @@ use std::thread::available_parallelism;
 use crate::reactor::{App, Event, Reactor, ThreadPool, interface_addresses};
 
 use super::environment::{Environment, ThreadedJobs, ThreadedVerifier};
+use super::jobs::Lane;
 use super::mail::{Command, Mail};
 use super::settings::Settings;
 use super::worker::Worker;
@@ -49,11 +50,15 @@ impl Server {
         let mut reactor = Reactor::new()?;
         reactor.watch_signals(&[libc::SIGINT, libc::SIGTERM])?;
         let processors = available_parallelism().map_or(1, usize::from);
-        let handlers = HANDLERS_PER_PROCESSOR * processors;
+        let threads = |lane| match lane {
+            Lane::Files => FILE_THREADS,
+            Lane::Handlers => HANDLERS_PER_PROCESSOR * processors,
+            Lane::Coding => processors,
+        };
         let environment = Environment {
             resolver: None,
             verifier: Box::new(ThreadedVerifier::new(processors, reactor.mailbox())),
-            jobs: Box::new(ThreadedJobs::new(FILE_THREADS, handlers, &reactor.mailbox())),
+            jobs: Box::new(ThreadedJobs::new(threads, &reactor.mailbox())),
             reclaimer: Box::new(ThreadPool::new(1, reactor.mailbox())),
             addresses: interface_addresses().ok(),
             log: Box::new(LineWriter::start(io::stdout())?),

@@ -18,6 +18,7 @@ use std::time::Duration;
 use crate::access::{Cidr, DestinationPolicy};
 use crate::auth::client_network;
 use crate::cache::{Eviction, FreshnessRule, KeyRules, RequestRules, Space};
+use crate::coding::CompressionRules;
 use crate::dns;
 use crate::http::Name;
 use crate::http::hop::Protocol;
@@ -86,6 +87,8 @@ pub struct Settings {
     pub request_rules: RequestRules,
     /// True if `max-age` or `Expires` suffices to store a response with `Set-Cookie`.
     pub store_cookies: bool,
+    /// Compression on the fly, where a route has no rules of its own.
+    pub compression: CompressionRules,
     /// The eviction policy when memory is short.
     pub eviction: Eviction,
     /// True if `CDN-Cache-Control` and `Tidegate-Cache-Control` are obeyed.
@@ -124,6 +127,7 @@ impl Settings {
             key_rules: KeyRules::default(),
             request_rules: RequestRules::default(),
             store_cookies: false,
+            compression: CompressionRules::default(),
             eviction: Eviction::default(),
             targeted: false,
             status_key: false,

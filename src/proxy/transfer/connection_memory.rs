@@ -21,6 +21,11 @@ impl ConnectionMemory {
         Self { held: 0, bound }
     }
 
+    /// Returns the most bytes that may be held.
+    pub(crate) const fn bound(&self) -> usize {
+        self.bound
+    }
+
     pub(crate) const fn set_bound(&mut self, bound: usize) {
         self.bound = bound;
     }

@@ -3,6 +3,7 @@
 
 pub(super) mod body;
 pub(super) mod buffer_pool;
+pub(super) mod coded_responses;
 pub(super) mod connection_memory;
 mod io_slices;
 pub(super) mod pending_response;

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::task::Poll;
 
-use crate::cache::Object;
+use crate::cache::{Content, Object};
 use crate::http::{Fields, write_chunk_size, write_last_chunk};
 use crate::reactor::{FileRange, Reactor, SocketId};
 
@@ -33,6 +33,8 @@ pub(crate) enum ContentSource<'a> {
     Body(&'a Body, ReaderKey),
     /// A stored object, from an offset on.
     Object(&'a Object, u64),
+    /// A coded form of a stored object, from an offset on.
+    Coded(&'a Content, u64),
     /// These bytes.
     Bytes(&'a [u8]),
     /// A file from an offset on, which is sent by the system itself.
@@ -45,6 +47,7 @@ impl<'a> ContentSource<'a> {
             Self::Nothing | Self::File(..) => 0,
             Self::Body(body, reader) => body.peek(reader, max, slices),
             Self::Object(object, at) => slices.push_from(object.content.from(at), max),
+            Self::Coded(form, at) => slices.push_from(form.from(at), max),
             Self::Bytes(bytes) => slices.push_from(std::iter::once(bytes), max),
         }
     }

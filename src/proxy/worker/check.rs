@@ -44,7 +44,9 @@ impl Worker {
         let clients = self.clients.iter().map(|(_, client)| client.held);
         let fetches = self.fetches.iter().map(|(_, fetch)| fetch.held);
         let tunnels = self.tunnels.iter().map(|(_, tunnel)| tunnel.held);
-        let held: usize = replies.chain(clients).chain(fetches).chain(tunnels).sum();
+        let compressors = self.compressors.iter().map(|(_, compressor)| compressor.held);
+        let all = replies.chain(clients).chain(fetches).chain(tunnels).chain(compressors);
+        let held: usize = all.sum();
         assert_eq!(held, self.shared.memory.held(), "memory of connections is charged");
     }
 

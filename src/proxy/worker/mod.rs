@@ -23,6 +23,7 @@ use crate::proxy::auth::Authentication;
 use crate::proxy::certify::Certifier;
 use crate::proxy::client::context::ClientCx;
 use crate::proxy::client::{Client, Drive};
+use crate::proxy::compress::Compressor;
 use crate::proxy::environment::Environment;
 use crate::proxy::error::Timeout;
 use crate::proxy::explain::query::ExplainQuery;
@@ -51,6 +52,7 @@ pub struct Worker {
     clients: Arena<Client>,
     fetches: Arena<Fetch>,
     tunnels: Arena<Tunnel>,
+    compressors: Arena<Compressor>,
     shared: Shared,
     admin: AdminServer,
     explain_tasks: Arena<ExplainTask>,
@@ -95,6 +97,7 @@ const _: () = {
         Certifier::KIND,
         Upkeep::KIND,
         Probe::KIND,
+        Compressor::KIND,
     ];
     let (mut seen, mut at) = (0_u32, 0);
     while at < kinds.len() {
@@ -115,6 +118,7 @@ impl Worker {
             clients: Arena::new(),
             fetches: Arena::new(),
             tunnels: Arena::new(),
+            compressors: Arena::new(),
             housekeeping: Arena::new().insert(Housekeeping),
             upkeep,
             probes: Arena::new(),
@@ -276,6 +280,7 @@ impl Worker {
         self.clients.is_empty()
             && self.fetches.is_empty()
             && self.tunnels.is_empty()
+            && self.compressors.is_empty()
             && self.shared.responses.is_empty()
             && self.shared.uploads.is_empty()
     }
@@ -397,8 +402,8 @@ impl Worker {
 
     fn drive_client(&mut self, id: Id<Client>, reactor: &mut Reactor<Mail>) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let Self { shared, fetches, tunnels, .. } = self;
-        let mut cx = ClientCx::new(reactor, shared, fetches, tunnels);
+        let Self { shared, fetches, tunnels, compressors, .. } = self;
+        let mut cx = ClientCx::new(reactor, shared, fetches, tunnels, compressors);
         match client.drive(&mut cx) {
             Drive::Gone => {
                 if let Some(client) = self.clients.remove(id) {
@@ -426,6 +431,13 @@ impl Worker {
             self.shared.memory.count(&mut fetch.held, held);
         } else {
             self.fetches.remove(id);
+        }
+    }
+
+    fn drive_compressor(&mut self, id: Id<Compressor>, reactor: &mut Reactor<Mail>) {
+        let Some(compressor) = self.compressors.get_mut(id) else { return };
+        if !compressor.drive(reactor, &mut self.shared) {
+            self.compressors.remove(id);
         }
     }
 
@@ -487,6 +499,8 @@ impl App for Worker {
                     self.drive_idle(id, reactor);
                 } else if let Some(id) = token.id::<Tunnel>() {
                     self.drive_tunnel(id, reactor);
+                } else if let Some(id) = token.id::<Compressor>() {
+                    self.drive_compressor(id, reactor);
                 } else if let Some(id) = token.id::<Probe>() {
                     self.drive_probe(id, reactor);
                 } else if token == self.upkeep.token() {

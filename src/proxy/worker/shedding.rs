@@ -176,8 +176,8 @@ impl Worker {
         match connection {
             Sheddable::Client(id) => {
                 let Some(client) = self.clients.remove(id) else { return };
-                let Self { shared, fetches, tunnels, .. } = self;
-                let mut cx = ClientCx::new(reactor, shared, fetches, tunnels);
+                let Self { shared, fetches, tunnels, compressors, .. } = self;
+                let mut cx = ClientCx::new(reactor, shared, fetches, tunnels, compressors);
                 client.abort(reason, &mut cx);
             }
             Sheddable::Tunnel(id) => {

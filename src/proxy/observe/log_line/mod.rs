@@ -202,6 +202,9 @@ impl LogLine<'_> {
         push_number(out, u64::from(self.elapsed().subsec_micros() % 1000), 3);
         out.push_str(",\"bytes\":");
         push_number(out, record.sent, 1);
+        if let Some(coding) = record.coding {
+            out.extend([",\"coding\":\"", coding.name(), "\""]);
+        }
         if let Some(group) = &record.group {
             out.push_str(",\"group\":");
             push_quoted(out, group);

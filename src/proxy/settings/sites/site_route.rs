@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::access::Cidr;
 use crate::cache::KeyRules;
+use crate::coding::CompressionRules;
 use crate::http::{RequestHead, Status, cookie, list};
 use crate::proxy::settings::group::OriginGroup;
 use crate::proxy::settings::throttle::ClientLimits;
@@ -103,6 +104,8 @@ pub struct RoutePolicy {
     pub response_fields: FieldEdits,
     /// Use of the cache.
     pub cache: RouteCache,
+    /// Compression on the fly.
+    pub compression: CompressionRules,
     /// Content of error responses that the proxy generates, by status.
     pub error_pages: Vec<(Status, Arc<FixedAnswer>)>,
 }

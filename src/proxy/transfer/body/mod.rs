@@ -316,13 +316,27 @@ impl Body {
         n + into.push_from(std::iter::once(&self.tail[skip..]), max - n)
     }
 
-    /// Moves the reader's next bytes into `into`.
-    pub(crate) fn read(&mut self, key: ReaderKey, into: &mut Vec<u8>, wake: &mut impl Wake) {
+    /// Moves the reader's next bytes, at most `most`, into `into`.
+    pub(crate) fn read(
+        &mut self,
+        key: ReaderKey,
+        most: usize,
+        into: &mut Vec<u8>,
+        wake: &mut impl Wake,
+    ) {
         let Some(at) = self.readers.at(key) else { return };
-        self.sealed.from(at).for_each(|piece| into.extend_from_slice(piece));
         let skip = usize::try_from(at.saturating_sub(self.sealed.end())).unwrap_or(usize::MAX);
-        into.extend_from_slice(self.tail.get(skip..).unwrap_or_default());
-        self.advance(key, self.available(key), wake);
+        let tail = self.tail.get(skip..).unwrap_or_default();
+        let mut left = most;
+        for piece in self.sealed.from(at).chain([tail]) {
+            let n = piece.len().min(left);
+            into.extend_from_slice(&piece[..n]);
+            left -= n;
+            if left == 0 {
+                break;
+            }
+        }
+        self.advance(key, (most - left) as u64, wake);
     }
 
     /// Advances the reader by `n` bytes.
