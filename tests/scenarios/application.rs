@@ -23,6 +23,7 @@ fn router() -> Router {
     let calls = Mutex::new(0);
     let router = Router::builder()
         .get("/page", page)
+        .get("/text", text)
         .view("POST", "/echo", echo)
         .view("PUT", "/echo", echo)
         .get("/calls", move |_: &Request| counted(&calls))
@@ -48,6 +49,12 @@ fn page(request: &Request) -> Result<Reply, Failure> {
         Response::text("0123456789")
     };
     let response = response.with_field("Cache-Control", "max-age=60, stale-if-error=60")?;
+    Ok(response.with_field("ETag", "\"v1\"")?.into())
+}
+
+/// A stored page that is long enough to be compressed.
+fn text(_: &Request) -> Result<Reply, Failure> {
+    let response = Response::text("text".repeat(1000)).with_field("Cache-Control", "max-age=60")?;
     Ok(response.with_field("ETag", "\"v1\"")?.into())
 }
 
