@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut settings = Settings::forward("notes");
     settings.service = Service::reverse(Sites::of_routes(routes(&random()?)?)?);
     let mut server = Server::new(settings)?;
-    eprintln!("listening on http://{}", server.listen(address)?);
+    eprintln!("listening {}", server.listen(address)?);
     server.run()?;
     Ok(())
 }
