@@ -155,7 +155,7 @@ words! {
     NoCompression "no-compression" Warning
         "Text of more than 1 KiB is sent without compression to a client that accepts it"
         "the transfer takes three to five times as long"
-        "`Content-Encoding: gzip` or `precompressed = 'on'`";
+        "`Content-Encoding: gzip` or `compress = 'on'`";
     SlowFirstByte "slow-first-byte" Warning
         "The first byte of the page takes more than 800 ms"
         "clients look at an empty window for that time"

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use crate::coding::MediaRange;
 use crate::http::{BodyLength, Name, Status, date};
 use crate::time::write_span;
 
@@ -34,7 +35,7 @@ fn uncompressed(exchange: &Exchange) -> Option<Finding> {
     if exchange.status() != Status::OK
         || exchange.is_coded()
         || length < LONG
-        || !is_text(&media_type)
+        || !MediaRange::any_covers(&[], media_type.as_bytes())
     {
         return None;
     }
@@ -46,26 +47,9 @@ fn uncompressed(exchange: &Exchange) -> Option<Finding> {
             "Content-Encoding: gzip",
             "with the content compressed by gzip, and Vary: Accept-Encoding, for clients that accept it",
         ),
-        Fix::tidegate(
-            "precompressed = 'on'",
-            "in a route with a folder, with FILE.gz beside each FILE",
-        ),
+        Fix::tidegate("compress = 'on'", "in the site"),
     ];
     Some(Finding::new(Word::NoCompression, seen, fixes))
-}
-
-/// Returns true for media types of text, which compression makes much shorter.
-fn is_text(media_type: &str) -> bool {
-    media_type.starts_with("text/")
-        || media_type.ends_with("+xml")
-        || media_type.ends_with("+json")
-        || matches!(
-            media_type,
-            "application/javascript"
-                | "application/json"
-                | "application/xml"
-                | "application/manifest+json"
-        )
 }
 
 /// Returns the finding of a page that is slow each time.

@@ -33,7 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("cache", &["http"]),
     ("coding", &["http"]),
     ("files", &["http"]),
-    ("doctor", &["access", "cache", "http", "x509"]),
+    ("doctor", &["access", "cache", "coding", "http", "x509"]),
     ("auth", &["http"]),
     ("app", &["http"]),
     ("access", &["http"]),
