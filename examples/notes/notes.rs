@@ -12,6 +12,8 @@ use tidegate::http::Status;
 
 const SESSION: &str = "session";
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Most bytes of a name.
+const MOST_NAME: usize = 100;
 /// Most notes that are kept, and most bytes of one.
 const MOST_NOTES: usize = 1000;
 const MOST_BYTES: usize = 1000;
@@ -71,7 +73,8 @@ impl Notes {
 
     fn log_in(&self, request: &Request) -> Result<Reply, Failure> {
         let form = request.form()?;
-        let name = form.get("name").map(str::trim).filter(|name| !name.is_empty());
+        let is_name = |name: &&str| !name.is_empty() && name.len() <= MOST_NAME;
+        let name = form.get("name").map(str::trim).filter(is_name);
         let name = name.ok_or(Reject::with(Status::BAD_REQUEST))?;
         let cookie = self.cookies.set_cookie(SESSION, name, DAY, request);
         Ok(Response::see_other("/")?.with_field("Set-Cookie", cookie)?.into())
@@ -106,9 +109,10 @@ impl Notes {
     /// All notes, one by one: a stream, which needs no memory for the whole.
     fn export(&self, _: &Request) -> Result<Reply, Failure> {
         let notes = self.all().clone();
-        let lines = notes
-            .into_iter()
-            .map(|note| format!("{}\t{}\n", note.author, note.text.escape_default()).into_bytes());
+        let lines = notes.into_iter().map(|note| {
+            let (author, text) = (note.author.escape_default(), note.text.escape_default());
+            format!("{author}\t{text}\n").into_bytes()
+        });
         Ok(Reply::streaming(Response::text("author\ttext\n"), lines))
     }
 

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use percent_encoding::percent_decode_str;
 
-use crate::http::{Fields, Method, RequestHead, Status, cookie};
+use crate::http::{Fields, Method, Name, RequestHead, Status, cookie};
 
 use super::form::Form;
 use super::reject::Reject;
@@ -117,10 +117,12 @@ impl Request {
     /// Returns the fields of a form in the content, decoded.
     ///
     /// # Errors
-    /// A rejection with 415 if the content is no form of `application/x-www-form-urlencoded`.
+    /// A rejection with 415 if the content is no form of `application/x-www-form-urlencoded`, or has a
+    /// coding.
     pub fn form(&self) -> Result<Form, Reject> {
         let media_type = self.field("Content-Type").unwrap_or_default();
-        let form = Form::of(&media_type, self.content());
+        let is_coded = self.fields().has(Name::ContentEncoding);
+        let form = Form::of(&media_type, self.content()).filter(|_| !is_coded);
         form.ok_or_else(|| Reject::with(Status::UNSUPPORTED_MEDIA_TYPE))
     }
 

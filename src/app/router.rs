@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
+use percent_encoding::{AsciiSet, utf8_percent_encode};
+
+use crate::http::percent::without_needless_escapes;
 use crate::http::{Method, Status};
 
 use super::failure::Failure;
@@ -16,7 +19,8 @@ use super::response::Response;
 /// Handler that gives a request to the view of its path and method.
 ///
 /// A pattern is a path in which `{name}` stands for one segment and `{*name}`, at the end, for the rest;
-/// literal paths come before patterns. Requests for paths without a view get a 404, those with another
+/// literal paths come before patterns. A segment may hold any characters once it is decoded, `/` from `%2F`
+/// among them. Requests for paths without a view get a 404, those with another
 /// method a 405 with `Allow`. HEAD is answered by the view of GET, OPTIONS with `Allow`.
 pub struct Router {
     views: matchit::Router<Views>,
@@ -95,7 +99,7 @@ impl RouterBuilder {
         for (pattern, by_method) in self.views {
             let refused = |error: matchit::InsertError| error.to_string();
             let inserted = match pattern.starts_with('/') {
-                true => views.insert(pattern.as_str(), by_method).map_err(refused),
+                true => views.insert(as_requested(&pattern), by_method).map_err(refused),
                 false => Err("a pattern begins with '/'".to_owned()),
             };
             inserted.map_err(|reason| RouterError::Pattern { pattern, reason })?;
@@ -119,7 +123,11 @@ impl Router {
 
     /// Gives the request to its view.
     fn dispatch(&self, request: &Request) -> Result<Reply, Failure> {
-        let Ok(found) = self.views.at(request.path()) else {
+        if request.path() == "*" && request.method() == Method::Options && self.fallback.is_none() {
+            return Ok(Response::new(Status::NO_CONTENT)?.into());
+        }
+        let path = without_needless_escapes(request.path());
+        let Ok(found) = self.views.at(&path) else {
             let fallback = self.fallback.as_ref().ok_or(Reject::with(Status::NOT_FOUND))?;
             return fallback.handle(request);
         };
@@ -132,6 +140,12 @@ impl Router {
             None => other_method(request, found.value),
         }
     }
+}
+
+/// Returns a pattern with the escapes that requests have: clients encode all that is not ASCII.
+fn as_requested(pattern: &str) -> String {
+    let encoded = utf8_percent_encode(pattern, &AsciiSet::EMPTY).to_string();
+    without_needless_escapes(&encoded).into_owned()
 }
 
 /// Answers a request whose method has no view.

@@ -77,7 +77,8 @@ fn is_digest(field: Field<'_>) -> bool {
 fn copy_weakly(field: Field<'_>, out: &mut Fields) {
     match EntityTag::parse(field.value) {
         Some(tag) if !tag.weak => out.push(field.name, &[b"W/", field.value].concat()),
-        _ => out.copy(field),
+        Some(_) => out.copy(field),
+        None => {} // no form of it is weak
     }
 }
 

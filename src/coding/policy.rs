@@ -1,5 +1,6 @@
 //! Policy: which responses are sent in a coding.
 
+use crate::http::cond::EntityTag;
 use crate::http::{ContentCoding, Fields, Method, Name, RequestHead, Status};
 
 use super::media_types::MediaRange;
@@ -142,6 +143,16 @@ impl Uncoded {
 }
 
 impl Policy<'_> {
+    /// Returns true if the range of a request is not answered: its condition is a date, which is the same for
+    /// content with and without a coding, and the client may have stored content in a coding.
+    #[must_use]
+    pub fn ignores_range(&self, request: &RequestHead) -> bool {
+        let fields = request.fields();
+        let condition = fields.get(Name::IfRange).filter(|_| fields.has(Name::Range));
+        condition.is_some_and(|condition| EntityTag::parse(condition).is_none())
+            && !ContentCoding::accepted(fields, self.codings).is_empty()
+    }
+
     /// Decides if a response is coded.
     ///
     /// Content in which a secret stands beside text that an attacker chooses is not compressed: its length
@@ -153,7 +164,9 @@ impl Policy<'_> {
         if let Some(reason) = self.unfit(answer) {
             return Verdict::Never(reason);
         }
-        if let Some(reason) = self.unasked(asker, answer.is_public) {
+        let heads = [answer.head, answer.original];
+        let is_public = answer.is_public && !heads.into_iter().any(varies_by_user);
+        if let Some(reason) = self.unasked(asker, is_public) {
             return Verdict::NotHere(reason);
         }
         let accepted = ContentCoding::accepted(asker.request.fields(), self.codings);
@@ -208,6 +221,13 @@ impl Policy<'_> {
             None
         }
     }
+}
+
+/// Returns true if the response differs by credentials of users, whatever lifetime it has.
+fn varies_by_user(head: &Fields) -> bool {
+    let names: [&[u8]; 3] = [b"*", b"Cookie", b"Authorization"];
+    let mut varying = head.elements(Name::Vary);
+    varying.any(|name| names.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
 /// Returns true if `Cache-Control` has one of the directives, whatever its value.

@@ -93,7 +93,7 @@ impl Jobs {
         let done = self.runner.run(lane, Box::new(work))?;
         self.jobs.insert(id, Job { owner, answer: None });
         self.handlers += usize::from(lane == Lane::Handlers);
-        done.into_iter().for_each(|done| self.done(done, wake));
+        done.into_iter().for_each(|done| drop(self.done(done, wake))); // it is wanted
         Ok(id)
     }
 
@@ -109,12 +109,20 @@ impl Jobs {
         self.jobs.remove(&id);
     }
 
-    /// Records a result, and wakes its owner.
-    pub(crate) fn done(&mut self, JobDone { id, lane, answer }: JobDone, wake: &mut impl Wake) {
+    /// Records a result, and wakes its owner. Returns a result that is not wanted any more: to drop it may
+    /// take long.
+    pub(crate) fn done(
+        &mut self,
+        JobDone { id, lane, answer }: JobDone,
+        wake: &mut impl Wake,
+    ) -> Option<Box<dyn Any + Send>> {
         self.handlers -= usize::from(lane == Lane::Handlers);
-        if let Some(job) = self.jobs.get_mut(&id) {
-            job.answer = Some(answer);
-            wake.wake(job.owner);
+        match self.jobs.get_mut(&id) {
+            None => Some(answer),
+            Some(job) => {
+                wake.wake(job.owner);
+                job.answer.replace(answer)
+            }
         }
     }
 

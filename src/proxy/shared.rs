@@ -1,5 +1,6 @@
 //! State shared by clients, fetches and tunnels.
 
+use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -254,6 +255,11 @@ impl Shared {
         for key in self.origins.pool.take_doubtful() {
             self.cache.forget(&key);
         }
+    }
+
+    /// Drops what may take long to drop.
+    pub(super) fn reclaim(&mut self, garbage: Box<dyn Any + Send>) {
+        self.reclaimer.reclaim(garbage);
     }
 
     /// Tells the operator a line, unless too many wait already.

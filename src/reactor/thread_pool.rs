@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -105,7 +106,9 @@ impl<M: Send + 'static> ThreadPool<M> {
 impl<M> Shared<M> {
     fn work(&self) {
         while let Some(job) = self.next() {
-            if job().is_some_and(|mail| self.mailbox.send_when_room(mail).is_err()) {
+            // A job that panics has no result. Its thread takes the next one.
+            let done = catch_unwind(AssertUnwindSafe(job)).ok().flatten();
+            if done.is_some_and(|mail| self.mailbox.send_when_room(mail).is_err()) {
                 return; // the reactor is gone
             }
         }

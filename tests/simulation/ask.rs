@@ -225,7 +225,8 @@ impl Ask {
         }
         if is_own_error(head) {
             let status = head.status().code();
-            let is_known = matches!(status, 502 | 504) || (status == 503 && self.is_of_site);
+            let is_known =
+                matches!(status, 502 | 504) || (matches!(status, 500 | 503) && self.is_of_site);
             assert!(is_known, "{head:?}");
             return false;
         }

@@ -36,6 +36,8 @@ pub(crate) struct Tally {
     pub(crate) ended_early: usize,
     /// Whole responses of a reverse proxy, and those that say that a member is busy.
     pub(crate) of_sites: usize,
+    /// Responses of an application.
+    pub(crate) of_applications: usize,
     pub(crate) busy: usize,
     /// Whole responses that the proxy has compressed.
     pub(crate) coded: usize,
@@ -56,6 +58,7 @@ impl Tally {
         self.secure_origins += other.secure_origins;
         self.ended_early += other.ended_early;
         self.of_sites += other.of_sites;
+        self.of_applications += other.of_applications;
         self.busy += other.busy;
         self.coded += other.coded;
     }
@@ -305,6 +308,7 @@ impl SimClient {
         tally.tunnels += usize::from(ask.method == Method::Connect);
         tally.secure_clients += usize::from(served && self.is_secure);
         tally.of_sites += usize::from(served && resources.are_of_site);
+        tally.of_applications += usize::from(served && resources.are_of_application);
         tally.busy += usize::from(is_busy(head));
         let ended_early = ask.is_ended_early(content.len(), &resources.plans);
         tally.ended_early += usize::from(served && ended_early);

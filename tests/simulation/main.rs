@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod application;
 mod ask;
 mod client;
 #[path = "../scenarios/decoding.rs"]
@@ -41,6 +42,7 @@ fn every_response_is_correct_or_visibly_incomplete_and_nothing_leaks() {
         assert!(all.ended_early > 0, "{all:?}");
         assert!(all.coded > 0, "{all:?}");
         assert!(all.of_sites > 10 * all.busy && all.busy > 0, "{all:?}");
+        assert!(all.of_applications > all.of_sites / 10, "{all:?}");
     }
 }
 

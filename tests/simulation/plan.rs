@@ -15,6 +15,8 @@ pub(crate) struct Resources {
     posted: BTreeSet<Vec<u8>>,
     /// The proxy is a reverse proxy.
     pub(crate) are_of_site: bool,
+    /// An application answers for them.
+    pub(crate) are_of_application: bool,
 }
 
 impl Resources {

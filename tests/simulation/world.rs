@@ -20,13 +20,14 @@ use tidegate::reactor::{
 };
 use tidegate::tls::{OriginTls, ServerLayer, ServerTls};
 
+use crate::application;
 use crate::ask::Run;
 use crate::client::{SimClient, Tally};
 use crate::members;
 use crate::names::{Manner, NAMES, NameServer, ORIGIN_IPV6, address_of};
 use crate::origin::{OriginConnection, Service};
 use crate::pki;
-use crate::plan::Resources;
+use crate::plan::{Plan, Resources};
 
 const PROXY: &str = "203.0.113.1:3128";
 /// Where the proxy listens for clients that speak TLS.
@@ -264,11 +265,16 @@ pub(crate) fn simulate(seed: u64) -> (Tally, String) {
     let mut compressor = Threads::new(asked, compressed, proxy.mailbox());
     let (logger, log) = channel();
     let mut tls = Tls::draw(&network.clock(), &mut rng);
+    let is_application = is_reverse && rng.percent(30);
     if is_reverse {
-        tls.origins = *rng.pick(&[0, 100]); // the members of a group serve the same resources
+        // The members of a group serve the same resources; an application is no member.
+        tls.origins = if is_application { 0 } else { *rng.pick(&[0, 100]) };
     }
     let run = Run { users, secure: tls.origins, is_reverse };
-    let mut worker = worker(&proxy, run, &tls, (hasher, compressing, logger), &mut rng);
+    let mut resources = Resources::draw(tls.origins, is_reverse, &mut rng);
+    resources.are_of_application = is_application;
+    let plans = is_application.then_some(resources.plans.as_slice());
+    let mut worker = worker(&proxy, (run, plans), &tls, (hasher, compressing, logger), &mut rng);
     for (kind, address) in [(ListenerKind::Plain, PROXY), (ListenerKind::Tls, PROXY_TLS)] {
         worker.listen_as(kind, &mut proxy, address.parse::<SocketAddr>().unwrap()).unwrap();
     }
@@ -278,7 +284,6 @@ pub(crate) fn simulate(seed: u64) -> (Tally, String) {
     for port in [80, 443, 8443] {
         network.set_fate(SocketAddr::new(ORIGIN_IPV6.into(), port), *rng.pick(&fates));
     }
-    let resources = Resources::draw(tls.origins, is_reverse, &mut rng);
     let asked = Arena::new().insert(Asked).token();
     let mut peers = Peers {
         names: NameServer::bind(&mut outside, asked, manner),
@@ -394,7 +399,7 @@ fn auth_rules(rng: &mut Rng) -> AuthRules {
 
 fn worker(
     reactor: &Reactor<Mail>,
-    run: Run,
+    (run, application): (Run, Option<&[Plan]>),
     tls: &Tls,
     (hasher, compressing, logger): (Sender<VerifyJob>, Sender<JobWork>, Sender<String>),
     rng: &mut Rng,
@@ -417,7 +422,10 @@ fn worker(
     settings.limits.window = tidegate::units::Bytes(*rng.pick(&[1000, 16_384, 131_072]));
     settings.service.auth = run.users.then(|| auth_rules(rng));
     if run.is_reverse {
-        settings.service = members::draw(run.secure > 0, rng);
+        settings.service = match application {
+            Some(plans) => application::draw(plans, rng),
+            None => members::draw(run.secure > 0, rng),
+        };
     }
     let formats = [LogFormat::Human, LogFormat::Combined, LogFormat::Squid, LogFormat::Json];
     settings.log = Some(*rng.pick(&formats));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::cache::Object;
 use crate::coding::{self, Answer, Asker, Policy, Verdict};
-use crate::http::{ContentCoding, Fields, Method, Status, Version};
+use crate::http::{ContentCoding, Fields, Method, Name, Status, Version};
 use crate::proxy::compress::{Compressor, Order, Uncompressed, code_whole};
 use crate::proxy::routing::route::Route;
 use crate::proxy::settings::Settings;
@@ -228,6 +228,14 @@ pub(super) fn judge(
 /// Returns true if some responses to the request would be compressed.
 pub(super) fn is_on(exchange: &Exchange, settings: &Settings) -> bool {
     policy(exchange, settings).is_some()
+}
+
+/// Removes a range from the request that is not answered where content is compressed.
+pub(super) fn drop_range(exchange: &mut Exchange, settings: &Settings) {
+    if policy(exchange, settings).is_some_and(|policy| policy.ignores_range(&exchange.request)) {
+        let whole = exchange.request.without(Name::Range).without(Name::IfRange);
+        exchange.request = Arc::new(whole);
+    }
 }
 
 fn policy<'a>(exchange: &'a Exchange, settings: &'a Settings) -> Option<Policy<'a>> {

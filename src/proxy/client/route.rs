@@ -13,6 +13,7 @@ use crate::proxy::routing::route::{Origin, Route};
 use crate::proxy::throttling::client_tables::Counting;
 
 use super::admit;
+use super::compression;
 use super::connection::Connection;
 use super::context::ClientCx;
 use super::exchange::Exchange;
@@ -46,6 +47,7 @@ pub(super) fn route(
     );
     let route = routed.as_ref().ok().and_then(Routed::site_route);
     exchange.site_route = route.cloned();
+    compression::drop_range(exchange, settings);
     exchange.limited_route = cx.shared.throttling.tables.limited(route);
     let routed = admit::take_for_route(exchange, cx).and(routed);
     let settings = &cx.shared.settings;

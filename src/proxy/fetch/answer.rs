@@ -12,9 +12,9 @@ use super::request::FetchRequest;
 
 /// Calls code of the application. A panic is a failure of this one request.
 pub(super) fn answer<T>(call: impl FnOnce() -> Result<T, Failure>) -> Answer<T> {
-    match catch_unwind(AssertUnwindSafe(call)) {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(failure)) => Err((ApplicationError::Failed, failure.to_string())),
+    let told = || call().map_err(|failure| (ApplicationError::Failed, failure.to_string()));
+    match catch_unwind(AssertUnwindSafe(told)) {
+        Ok(answer) => answer,
         Err(panic) => {
             let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
             let text = text.or_else(|| panic.downcast_ref::<String>().cloned());

@@ -27,8 +27,8 @@ pub(crate) struct Call {
 pub(super) enum Phase {
     /// The content of the request is being received; this much of it is at hand.
     Gathering(Vec<u8>),
-    /// The handler runs on a thread, or waits for one.
-    UnderWay(JobId),
+    /// The handler runs on a thread, or waits for one, with this many bytes of content.
+    UnderWay(JobId, usize),
     /// The handler has answered.
     Answered(Answer<Reply>),
 }
@@ -44,7 +44,7 @@ impl Call {
     }
 
     pub(super) fn release(self, cx: &mut FetchCx<'_>) {
-        if let Phase::UnderWay(job) = self.phase {
+        if let Phase::UnderWay(job, _) = self.phase {
             cx.shared.jobs.leave(job);
         }
     }
@@ -53,7 +53,8 @@ impl Call {
     pub(super) const fn held(&self) -> usize {
         match &self.phase {
             Phase::Gathering(content) => content.capacity(),
-            Phase::UnderWay(_) | Phase::Answered(_) => 0,
+            Phase::UnderWay(_, length) => *length,
+            Phase::Answered(_) => 0,
         }
     }
 }
@@ -134,8 +135,10 @@ impl Production {
     }
 
     pub(super) fn release(self, cx: &mut FetchCx<'_>) {
-        if let Source::UnderWay(job) = self.source {
-            cx.shared.jobs.leave(job);
+        match self.source {
+            Source::UnderWay(job) => cx.shared.jobs.leave(job),
+            Source::Stream(stream) | Source::Waits(stream) => cx.shared.reclaim(Box::new(stream)),
+            Source::End => {}
         }
     }
 }

@@ -32,10 +32,10 @@ pub(super) fn call(fetch: &mut Fetch, mut call: Box<Call>, cx: &mut FetchCx<'_>)
                 }
             }
         }
-        Phase::UnderWay(job) => match cx.shared.jobs.take(job) {
+        Phase::UnderWay(job, length) => match cx.shared.jobs.take(job) {
             Some(answer) => take_answer(fetch, call, answer, cx),
             None => {
-                call.phase = Phase::UnderWay(job);
+                call.phase = Phase::UnderWay(job, length);
                 match fetch.timers.expires(FetchTimer::Response, cx.reactor.now().mono) {
                     true => Next::Fail(State::Call(call), ApplicationError::Timeout.into()),
                     false => Next::Park(State::Call(call)),
@@ -77,7 +77,7 @@ fn gather(
 
 /// Calls the handler: on the loop, or on a thread.
 fn begin(fetch: &mut Fetch, mut call: Box<Call>, content: Vec<u8>, cx: &mut FetchCx<'_>) -> Next {
-    let now = cx.reactor.now();
+    let (now, length) = (cx.reactor.now(), content.capacity());
     let request = request(&fetch.request, &call.recall, content, &cx.shared.settings, now);
     call.at = now.mono;
     cx.shared.cache.sent(fetch.ticket);
@@ -92,7 +92,7 @@ fn begin(fetch: &mut Fetch, mut call: Box<Call>, content: Vec<u8>, cx: &mut Fetc
     fetch.timers.start(FetchTimer::Response, call.at + call.application.timeout);
     match cx.shared.jobs.begin((Lane::Handlers, fetch.token()), work, cx.reactor) {
         Ok(job) => {
-            call.phase = Phase::UnderWay(job);
+            call.phase = Phase::UnderWay(job, length);
             Next::Go(State::Call(call))
         }
         Err(_) => Next::Fail(State::Call(call), ExchangeError::Overloaded),

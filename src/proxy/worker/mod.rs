@@ -483,7 +483,10 @@ impl App for Worker {
                     authentication.verification_done(done, now, reactor);
                 }
             }
-            Event::Mail(Mail::Job(done)) => self.shared.jobs.done(*done, reactor),
+            Event::Mail(Mail::Job(done)) => {
+                let unwanted = self.shared.jobs.done(*done, reactor);
+                unwanted.into_iter().for_each(|answer| self.shared.reclaim(answer));
+            }
             Event::Mail(Mail::Addresses(addresses)) => {
                 self.shared.origins.interfaces.set_addresses(addresses);
             }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::http::percent::escaped_byte;
+use crate::http::percent::without_needless_escapes;
 use crate::work;
 
 /// A pattern for paths, without queries.
@@ -195,7 +195,7 @@ fn skip_wildcards(parts: &[GlobPart], matched: &mut [bool]) {
 /// §6.2.2.2), and there are no empty segments and no segments `.`. Most origins serve the same for all
 /// these paths.
 pub(crate) fn normalized(path: &str) -> Cow<'_, str> {
-    let path = decoded(path);
+    let path = without_needless_escapes(path);
     if !path.contains("//") && !path.contains("/.") {
         return path;
     }
@@ -207,33 +207,6 @@ pub(crate) fn normalized(path: &str) -> Cow<'_, str> {
         }
     }
     plain.into()
-}
-
-/// Returns a path in which no unreserved character is percent-encoded.
-fn decoded(path: &str) -> Cow<'_, str> {
-    if !path.contains('%') {
-        return path.into();
-    }
-    let bytes = path.as_bytes();
-    let (mut out, mut at) = (String::with_capacity(path.len()), 0);
-    while let Some(&byte) = bytes.get(at) {
-        match escaped_byte(&bytes[at..]) {
-            Some(plain @ (b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~')) => {
-                out.push(char::from(plain));
-                at += 3;
-            }
-            _ if byte.is_ascii() => {
-                out.push(char::from(byte));
-                at += 1;
-            }
-            _ => {
-                let text = path[at..].chars().next().unwrap_or_default();
-                out.push(text);
-                at += text.len_utf8().max(1);
-            }
-        }
-    }
-    out.into()
 }
 
 #[cfg(test)]
