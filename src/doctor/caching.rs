@@ -85,7 +85,10 @@ fn says_nothing(exchange: &Exchange, stored: &Storable) -> bool {
 fn lifetimes() -> Vec<Fix> {
     vec![
         Fix::application("Cache-Control: max-age=60", "or as long as the response may be old"),
-        Fix::tidegate("freshness = 'default=1m'", "for all responses that say no lifetime"),
+        Fix::tidegate(
+            "freshness = 'default=1m'",
+            "for all responses that say no lifetime; at the top of the file, before all sections",
+        ),
     ]
 }
 

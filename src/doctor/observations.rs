@@ -54,10 +54,16 @@ impl Exchange {
         self.answered.mono.saturating_duration_since(self.sent.mono)
     }
 
+    /// Returns true if the status sends a browser to another URL.
+    #[must_use]
+    pub const fn is_redirection(&self) -> bool {
+        matches!(self.status().code(), 301 | 302 | 303 | 307 | 308)
+    }
+
     /// Returns the URL to which the response sends a browser.
     #[must_use]
     pub fn redirects_to(&self) -> Option<Url> {
-        if !matches!(self.status().code(), 301 | 302 | 303 | 307 | 308) {
+        if !self.is_redirection() {
             return None;
         }
         let location = self.fields().only(Name::Location)?;

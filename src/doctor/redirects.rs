@@ -1,5 +1,7 @@
 //! Checks of redirections.
 
+use crate::http::Name;
+
 use super::cause::{Cause, base_url, claim, keep_host, own_host, report_tls, serve_tls};
 use super::finding::{Finding, Fix, Word};
 use super::observations::{Exchange, Observations, VisitEnd};
@@ -42,7 +44,10 @@ fn found(word: Word, hops: &[Exchange], fixes: Vec<Fix>) -> Finding {
 }
 
 fn hop(exchange: &Exchange) -> String {
-    let to = exchange.redirects_to().map(|url| url.to_string()).unwrap_or_default();
+    let to = exchange.redirects_to().map(|url| url.to_string()).or_else(|| {
+        exchange.value(Name::Location).map(|text| format!("'{}'", text.escape_debug()))
+    });
+    let to = to.unwrap_or_else(|| "nowhere".to_owned());
     format!("{} redirects to {to} ({})", exchange.url, exchange.status().code())
 }
 

@@ -78,6 +78,16 @@ impl Supervisor {
         self.last
     }
 
+    /// Returns true if no worker starts: only then another supervisor can continue with the workers.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.with(Role::Starting).is_none()
+    }
+
+    /// Returns true if a worker starts to take the place of another one.
+    pub(crate) const fn is_upgrading(&self) -> bool {
+        self.upgrade.is_some()
+    }
+
     /// Handles an event at the time `now`, and returns what has to be done.
     pub(crate) fn handle(&mut self, event: Event, now: Instant) -> Vec<Action> {
         match event {
@@ -254,8 +264,8 @@ impl Supervisor {
         };
         match (refused, by) {
             (None, _) => {
+                self.upgrade = Some(Upgrade { worker: self.last + 1, by });
                 self.start(now);
-                self.upgrade = Some(Upgrade { worker: self.last, by });
             }
             (Some(why), Some(operator)) => {
                 let refused = format!("not upgraded: {why}");

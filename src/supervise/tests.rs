@@ -346,3 +346,17 @@ proptest! {
         }
     }
 }
+
+/// Another binary takes over workers that serve or drain: one that starts would be neither.
+#[test]
+fn supervisor_is_handed_over_only_while_no_worker_starts() {
+    let mut run = Run::serving();
+    assert!(run.supervisor.is_settled());
+    run.on(Event::Upgrade(None));
+    assert!(!run.supervisor.is_settled() && run.supervisor.is_upgrading());
+    assert!(run.on(Event::Ready(2)).contains(&Action::Become(2)));
+    assert_eq!(run.on(Event::Upgrade(Some(2))), [Action::Start(3)]);
+    assert!(!run.supervisor.is_settled(), "worker 3 would be taken for one that drains");
+    run.on(Event::Ready(3));
+    assert!(run.supervisor.is_settled() && !run.supervisor.is_upgrading());
+}

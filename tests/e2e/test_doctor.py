@@ -410,6 +410,8 @@ class Unusable(Doctored):
             (b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200_000, "malformed"),
             (b"HTTP/1.1 200 OK\r\nA: ", "truncated"),
             (b"", "ends without a response"),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n<html", "ends after 5 bytes of content"),
+            (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", "malformed"),
         ):
             port = self.listen(answer, then=b"")
             self.assertIn(reason, self.refused(f"http://127.0.0.1:{port}/"), answer[:30])
@@ -422,6 +424,16 @@ class Unusable(Doctored):
         message = self.refused(f"http://127.0.0.1:{interim}/")
         self.assertIn("ends without a response", message)
         self.assertLess(time.monotonic() - started, 20)
+
+    def test_redirections_that_no_browser_follows(self):
+        for location in ("ftp://x/", "javascript:alert(1)", None):
+            def respond(request, response):
+                response.status = 302
+                if location:
+                    response.fields["Location"] = location
+            found = self.examine(self.site(respond).server_address[1])
+            self.assertEqual(list(found), ["redirect-unreachable"], location)
+            self.assertIn(location or "nowhere", found["redirect-unreachable"]["seen"][0])
 
     def test_content_without_end_is_bounded(self):
         head = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nCache-Control: max-age=9\r\nETag: \"1\"\r\n\r\n"

@@ -47,6 +47,26 @@ class Workers(SupervisedCase):
         kill(proxy.worker_pids()[0], signal.SIGUSR2)
         proxy.await_line("worker 2 has taken over; worker 1 drains")
 
+    def test_removed_control_socket_comes_back_with_an_upgrade(self):
+        control = self.folder() / "control.sock"
+        proxy = self.start_supervised("--control", str(control))
+        for number in (2, 3):  # by the first supervisor, and by the one that it becomes
+            control.unlink()
+            proxy.signal(signal.SIGUSR2)
+            proxy.await_line(f"worker {number} has taken over")
+            self.assertTrue(control.is_socket())
+            self.run_command(BINARY, "stats", "--control", str(control))
+
+    def test_worker_whose_binary_is_gone_is_started_by_that_of_the_supervisor(self):
+        binary = self.folder() / "tidegate"
+        shutil.copy(BINARY, binary)
+        proxy = self.start_supervised("--control", "off", binary=binary)
+        binary.unlink()
+        kill(proxy.worker_pids()[0])
+        proxy.await_line("starts its own binary")
+        proxy.await_line("worker 2 serves")
+        self.assertEqual(self.get(proxy.port), b"hello\n")
+
     def test_worker_that_drains_by_signal_is_replaced_at_once(self):
         proxy = self.start_supervised("--control", "off")
         slow = self.connect(proxy)

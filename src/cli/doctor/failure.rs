@@ -21,6 +21,8 @@ pub(super) enum Failure {
     Malformed(ParseError),
     /// The connection ended before the response head.
     Ended,
+    /// The connection ended after so many bytes of content, before the end of the content.
+    CutOff(usize),
 }
 
 impl Failure {
@@ -45,6 +47,9 @@ impl Failure {
             }
             Self::Late(_) => "look for a firewall on the way; or give more time by --max-time",
             Self::Tls(_) => "correct scheme and port, or what TLS refuses (docs/tls.md)",
+            Self::CutOff(_) => {
+                "look into the log of the server; Content-Length has to be that of the content"
+            }
             Self::Malformed(_) => {
                 "correct the server: browsers and proxies may read this in different ways"
             }
@@ -78,6 +83,12 @@ impl fmt::Display for Failure {
                 write!(f, "the response is malformed: {} ({})", rule.text(), rule.name())
             }
             Self::Ended => f.write_str("the connection ends without a response"),
+            Self::CutOff(received) => {
+                write!(
+                    f,
+                    "the connection ends after {received} bytes of content, which is incomplete"
+                )
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::http::{ClientCodec, ClientEvent, HeadLimits, Method, ResponseHead};
+use crate::http::{ClientCodec, ClientEvent, HeadLimits, Method, ParseError, ResponseHead};
 use crate::reactor::{Clock, SystemClock};
 use crate::time::Now;
 
@@ -44,10 +44,10 @@ impl<'a> Receiver<'a> {
         Self { connection, address, codec, unread: Vec::new(), content: Vec::new(), began: None }
     }
 
-    /// Receives the head, and the content until its end, a failure or a bound.
+    /// Receives the head, and the content until its end or a bound.
     ///
     /// # Errors
-    /// The reason if the head is not received.
+    /// The reason if the head is not received, or if the content is malformed or ends too early.
     pub(super) fn receive(mut self) -> Result<Received, Failure> {
         let mut interim = 0;
         let head = loop {
@@ -57,22 +57,26 @@ impl<'a> Receiver<'a> {
                 _ => return Err(Failure::Ended),
             }
         };
-        let is_whole = self.receive_content();
+        let is_whole = self.receive_content()?;
         self.content.truncate(MOST_CONTENT);
         let began = self.began.unwrap_or_else(|| SystemClock.now());
         Ok(Received { head, content: self.content, is_whole, began })
     }
 
-    /// Receives content up to its bound. Returns true if it is complete.
-    fn receive_content(&mut self) -> bool {
+    /// Receives content up to its bounds of bytes and time. Returns true if it is complete.
+    fn receive_content(&mut self) -> Result<bool, Failure> {
         while self.content.len() <= MOST_CONTENT {
             match self.next_event() {
-                Ok(Some(ClientEvent::End(_))) => return true,
+                Ok(Some(ClientEvent::End(_))) => return Ok(true),
                 Ok(Some(_)) => {}
-                Ok(None) | Err(_) => return false,
+                Err(Failure::Late(_)) => return Ok(false),
+                Err(Failure::Malformed(rule)) if rule != ParseError::Truncated => {
+                    return Err(Failure::Malformed(rule));
+                }
+                Ok(None) | Err(_) => return Err(Failure::CutOff(self.content.len())),
             }
         }
-        false
+        Ok(false)
     }
 
     /// Returns the next event, and appends its content. `None` if the stream ends before its first byte.

@@ -76,7 +76,14 @@ impl Survey<'_> {
         let end = loop {
             let last = &exchanges[exchanges.len() - 1];
             self.jar.keep(last);
-            let Some(url) = last.redirects_to() else { break VisitEnd::Page };
+            let Some(url) = last.redirects_to() else {
+                match last.is_redirection() {
+                    true => {
+                        break VisitEnd::Unreachable("Location names no http(s) URL".to_owned());
+                    }
+                    false => break VisitEnd::Page,
+                }
+            };
             if is_internal(&url, asked, self.request.origin.as_ref()) {
                 break VisitEnd::Internal;
             }

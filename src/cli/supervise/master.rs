@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,8 @@ const SIGNALS: &[i32] =
     &[libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2, libc::SIGCHLD];
 /// Signs of life that a worker gives within the time after which it counts as hung.
 const BEATS: u32 = 4;
+/// The binary of this process, also if its file is gone.
+const OWN_BINARY: &str = "/proc/self/exe";
 
 /// The supervising process.
 pub(super) struct Master {
@@ -143,7 +145,9 @@ impl Master {
         self.read_reports();
         self.reap();
         self.handle(Event::Tick);
-        if let Some(number) = self.becoming.take() {
+        if self.supervisor.is_settled()
+            && let Some(number) = self.becoming.take()
+        {
             self.become_successor(number);
         }
         Ok(())
@@ -257,6 +261,7 @@ impl Master {
             }
             Action::Close => {
                 self.is_stopping = true;
+                self.becoming = None;
                 self.sockets.close();
                 self.manager.iter().for_each(|manager| manager.stopping("draining"));
             }
@@ -284,13 +289,22 @@ impl Master {
         }
     }
 
+    /// A restart does not fail for want of the binary: the one of this process is at hand.
     fn started(&mut self, number: Number) -> Result<Process, (String, u8)> {
         let options = self.args.options().map_err(|reason| (reason, REFUSED))?;
         self.sockets.fit(&options).map_err(|reason| (reason, 1))?;
         let beat = self.heartbeat / BEATS;
         let executable = &self.executable;
-        Process::start(executable, (number, beat), &self.sockets)
-            .map_err(|error| (format!("{}: {error}", executable.display()), 1))
+        let begun = Process::start(executable, (number, beat), &self.sockets);
+        let failed = begun.as_ref().err().map(|error| format!("{}: {error}", executable.display()));
+        match failed {
+            Some(failed) if !self.supervisor.is_upgrading() => {
+                self.voice.say(&format!("{failed}; starts its own binary"));
+                Process::start(Path::new(OWN_BINARY), (number, beat), &self.sockets)
+                    .map_err(|error| (format!("{OWN_BINARY}: {error}"), 1))
+            }
+            failed => begun.map_err(|_| (failed.unwrap_or_default(), 1)),
+        }
     }
 
     /// Becomes the binary of a worker, if that knows the state of this supervisor.

@@ -25,6 +25,8 @@ struct Held {
     descriptor: Option<OwnedFd>,
     /// File that is removed with the socket.
     file: Option<LocalFile>,
+    /// True if the file was removed while another binary was the supervisor.
+    is_lost: bool,
     /// True if it was opened for a worker that is not ready yet.
     is_new: bool,
     /// True if the worker that was started last uses it.
@@ -42,6 +44,7 @@ impl Sockets {
             key,
             descriptor: Some(descriptor),
             file: None,
+            is_lost: false,
             is_new: false,
             is_wanted: true,
         });
@@ -56,10 +59,12 @@ impl Sockets {
         let held = handed.sockets.iter().map(|socket| {
             let find =
                 |id: &FileId| LocalFile::find(&id.path, (id.device, id.inode)).ok().flatten();
+            let file = socket.file.as_ref().and_then(find);
             Ok(Held {
                 key: socket.key.clone(),
                 descriptor: Some(take_inherited(socket.descriptor)?),
-                file: socket.file.as_ref().and_then(find),
+                is_lost: socket.file.is_some() && file.is_none(),
+                file,
                 is_new: false,
                 is_wanted: true,
             })
@@ -139,7 +144,7 @@ impl Sockets {
             let address = SockRef::from(descriptor).local_addr().ok()?.as_socket()?;
             Some(address.port())
         };
-        let is_it = |held: &&mut Held| held.key == key && !held.is_wanted;
+        let is_it = |held: &&mut Held| held.key == key && !held.is_wanted && held.is_reachable();
         if let Some(held) = self.0.iter_mut().find(is_it) {
             held.is_wanted = true;
             return Ok(held.descriptor.as_ref().and_then(port));
@@ -147,7 +152,8 @@ impl Sockets {
         let (descriptor, file) = open()?;
         let opened = port(&descriptor);
         let descriptor = Some(descriptor);
-        self.0.push(Held { key, descriptor, file, is_new: true, is_wanted: true });
+        let held = Held { key, descriptor, file, is_lost: false, is_new: true, is_wanted: true };
+        self.0.push(held);
         Ok(opened)
     }
 
@@ -191,6 +197,11 @@ impl Sockets {
 }
 
 impl Held {
+    /// Returns true unless the file of a socket in the file system was removed: no client finds it then.
+    fn is_reachable(&self) -> bool {
+        !self.is_lost && self.file.as_ref().is_none_or(LocalFile::is_there)
+    }
+
     fn handed(&self, file: Option<FileId>) -> Option<Socket> {
         let descriptor = self.descriptor.as_ref()?.as_raw_fd();
         Some(Socket { descriptor, key: self.key.clone(), file })

@@ -95,6 +95,12 @@ impl LocalFile {
         Ok(Self { path: path.to_owned(), kept, file })
     }
 
+    /// Returns true if the file is still at its path.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        fs::symlink_metadata(&self.path).is_ok_and(|now| identity(&now) == self.file)
+    }
+
     /// Returns the path.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -110,7 +116,7 @@ impl LocalFile {
 
 impl Drop for LocalFile {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|now| identity(&now) == self.file) {
+        if self.is_there() {
             let _ = fs::remove_file(&self.path); // if that fails, the next listener replaces it
         }
     }
