@@ -77,9 +77,9 @@ pub struct Cache<F> {
 /// Divisor of `memory`: heap usage is sampled again after `memory / 256` bytes were received or
 /// stored.
 const COUNTED: usize = 256;
-/// Divisor of `memory`: allocator fragmentation tolerated beyond `memory` (1/16). A steady workload
+/// Divisor of `memory`: allocator fragmentation tolerated beyond `memory` (1/32). A steady workload
 /// fragments a little, and that alone shall evict nothing.
-const SPARE: usize = 16;
+const SPARE: usize = 32;
 
 /// Contents of a cache, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
