@@ -21,14 +21,14 @@ const WINDOW: u32 = 18;
 /// Size of the buffer between the state of brotli and its output, in bytes.
 const BROTLI_BUFFER: usize = 16 * 1024;
 
-/// What follows a piece of content.
+/// Continuation of a piece of content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// More content, which is there already.
     More,
-    /// Nothing for now: a decoder gets all content so far.
+    /// A pause, in which a decoder has all content so far.
     Pause,
-    /// Nothing: the content is complete.
+    /// The end: the content is complete.
     End,
 }
 

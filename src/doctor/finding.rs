@@ -195,7 +195,7 @@ pub struct Fix {
     pub at: Place,
     /// Text to type: a line of a configuration, a field line or a command.
     pub text: String,
-    /// Where in that place, or under which condition; may be empty.
+    /// Part of that place, or condition; may be empty.
     pub note: String,
 }
 
@@ -213,7 +213,7 @@ impl Fix {
     }
 }
 
-/// One thing that is wrong.
+/// Defect of a site, with its evidence and its fixes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// Kind of the finding.

@@ -1,4 +1,4 @@
-//! What was seen of a site and its origin: the input of an examination.
+//! Observations of a site and its origin: the input of an examination.
 
 use std::sync::Arc;
 use std::time::Duration;

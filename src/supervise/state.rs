@@ -39,7 +39,7 @@ pub(crate) struct RunningWorker {
     pub(crate) is_active: bool,
 }
 
-/// What a process hands to another.
+/// Descriptors and workers that a process hands to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Handed {
     /// To a worker: its number, the descriptor of the socket to the supervisor, and the time between two

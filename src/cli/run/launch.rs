@@ -9,7 +9,7 @@ use crate::supervise::state::Handed;
 use super::overseer::Overseer;
 use super::supervisor_link::SupervisorLink;
 
-/// What a process that serves was started with.
+/// Surroundings with which a process that serves was started.
 #[derive(Debug)]
 pub(in crate::cli) struct Launch {
     /// Descriptors that are open already.

@@ -12,7 +12,7 @@ use crate::proxy::Mail;
 use crate::reactor::{Mailbox, take_inherited};
 use crate::supervise::link::{Lines, Order, Report};
 
-/// What a worker hears of its supervisor.
+/// Message of the supervisor to its worker, or its end.
 #[derive(Debug)]
 pub(super) enum FromSupervisor {
     /// An order.
