@@ -1,6 +1,10 @@
 //! Errors of exchanges, with their statuses, log words and texts for clients.
 
+mod application;
+mod file;
+mod not_supported;
 mod text;
+mod timeout;
 
 use std::borrow::Cow;
 use std::io;
@@ -10,11 +14,14 @@ use std::time::Duration;
 
 use crate::access::Denial;
 use crate::auth::{ChallengeReason, Side};
-use crate::files::PathError;
 use crate::http::{ParseError, Status};
 use crate::tls::{Problem, ProblemKind};
 
+pub(crate) use application::ApplicationError;
+pub(crate) use file::FileError;
+pub(crate) use not_supported::NotSupported;
 pub(super) use text::connect_failure;
+pub(crate) use timeout::Timeout;
 
 /// The error with which an exchange failed or was refused.
 #[derive(Clone, Debug)]
@@ -96,87 +103,6 @@ pub(crate) enum ExchangeError {
     File(FileError),
     /// The application has no answer.
     Application(ApplicationError),
-}
-
-/// Reasons for which an application has no answer, or not all of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ApplicationError {
-    /// The handler or its stream has failed.
-    Failed,
-    /// The handler or its stream has panicked.
-    Panicked,
-    /// The reply breaks a rule of HTTP.
-    Reply(ParseError),
-    /// The handler, or a step of its stream, took too long.
-    Timeout,
-    /// Too many calls run or wait for a thread.
-    Busy,
-    /// The content of the request is larger than the application takes.
-    ContentTooLarge,
-    /// The stream has ended before the content that was promised.
-    Short,
-    /// The stream has produced more content than was promised.
-    Long,
-}
-
-/// Reasons for which no file of a folder answers a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum FileError {
-    /// The path names no file.
-    Missing,
-    /// The process may not read the file.
-    Denied,
-    /// The path cannot name a file that is served.
-    Path(PathError),
-    /// Files answer GET and HEAD.
-    Method,
-    /// A precondition of the request does not hold.
-    Precondition,
-    /// The file has become shorter while it was sent.
-    Shrunk,
-    /// The file cannot be read, for this reason.
-    Unreadable(Cow<'static, str>),
-}
-
-/// Timeouts that end exchanges, named after their limits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Timeout {
-    Header,
-    Upload,
-    Send,
-    Name,
-    Connect,
-    Origin,
-    Tunnel,
-    Drain,
-    Queue,
-}
-
-/// Kinds of requests that this proxy does not serve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotSupported {
-    /// An origin-form target on a forward listener.
-    OriginForm,
-    /// `https://` in an absolute-form target.
-    Https,
-    /// Another scheme.
-    Scheme,
-    /// CONNECT on a reverse listener.
-    Connect,
-    /// A host that is neither address nor name.
-    Host,
-    /// Plain HTTP on a listener for TLS.
-    PlainOnTls,
-    /// An absolute target on a reverse listener, whose scheme is not that of the connection.
-    Misdirected,
-    /// A path with `..` segments on a reverse listener that serves only a prefix of the origin.
-    DotSegments,
-    /// A path whose possible readings are protected differently.
-    AmbiguousPath,
-    /// A host that no site serves.
-    UnknownSite,
-    /// A request for which the site has no route.
-    NoRoute,
 }
 
 /// The status of an error response, and its type in `Proxy-Status` (RFC 9209 §2.3).
@@ -466,28 +392,6 @@ const fn tls_kind(problem: &Problem) -> &'static str {
     }
 }
 
-impl Timeout {
-    /// Returns the name in metrics.
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Header => "header",
-            Self::Upload => "upload",
-            Self::Send => "send",
-            Self::Name => "name",
-            Self::Connect => "connect",
-            Self::Origin => "origin",
-            Self::Tunnel => "tunnel",
-            Self::Drain => "drain",
-            Self::Queue => "queue",
-        }
-    }
-
-    /// Returns the word for the log: the name of the limit.
-    pub(super) fn word(self) -> String {
-        format!("{}-timeout", self.name())
-    }
-}
-
 impl From<FileError> for ExchangeError {
     fn from(error: FileError) -> Self {
         Self::File(error)
@@ -497,91 +401,5 @@ impl From<FileError> for ExchangeError {
 impl From<ApplicationError> for ExchangeError {
     fn from(error: ApplicationError) -> Self {
         Self::Application(error)
-    }
-}
-
-impl ApplicationError {
-    const fn error_status(self) -> (Status, &'static str) {
-        match self {
-            Self::Failed | Self::Panicked | Self::Reply(_) => {
-                (Status::INTERNAL_SERVER_ERROR, "http_protocol_error")
-            }
-            Self::Short | Self::Long => (Status::INTERNAL_SERVER_ERROR, "http_response_incomplete"),
-            Self::Timeout => (Status::GATEWAY_TIMEOUT, "http_response_timeout"),
-            Self::Busy => (Status::SERVICE_UNAVAILABLE, "connection_limit_reached"),
-            Self::ContentTooLarge => (Status::CONTENT_TOO_LARGE, "http_request_error"),
-        }
-    }
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Failed => "application-failed",
-            Self::Panicked => "application-panicked",
-            Self::Reply(_) => "application-reply",
-            Self::Timeout => "application-timeout",
-            Self::Busy => "application-busy",
-            Self::ContentTooLarge => "application-content",
-            Self::Short => "application-short",
-            Self::Long => "application-long",
-        }
-    }
-}
-
-impl FileError {
-    const fn status(&self) -> Status {
-        match self {
-            Self::Path(PathError::Parent | PathError::Separator) => Status::BAD_REQUEST,
-            Self::Missing | Self::Path(PathError::Hidden | PathError::TooLong) => Status::NOT_FOUND,
-            Self::Denied => Status::FORBIDDEN,
-            Self::Method => Status::METHOD_NOT_ALLOWED,
-            Self::Precondition => Status::PRECONDITION_FAILED,
-            Self::Shrunk | Self::Unreadable(_) => Status::INTERNAL_SERVER_ERROR,
-        }
-    }
-
-    const fn name(&self) -> &'static str {
-        match self {
-            Self::Missing => "no-file",
-            Self::Denied => "file-denied",
-            Self::Path(PathError::Parent) => "dot-segments",
-            Self::Path(PathError::Separator) => "file-name",
-            Self::Path(PathError::Hidden) => "hidden-file",
-            Self::Path(PathError::TooLong) => "long-file-name",
-            Self::Method => "file-method",
-            Self::Precondition => "precondition",
-            Self::Shrunk => "file-shrunk",
-            Self::Unreadable(_) => "file-unreadable",
-        }
-    }
-}
-
-impl NotSupported {
-    const fn status(self) -> Status {
-        match self {
-            Self::PlainOnTls => Status::BAD_REQUEST,
-            Self::OriginForm | Self::Host | Self::DotSegments | Self::AmbiguousPath => {
-                Status::BAD_REQUEST
-            }
-            Self::Https | Self::Scheme => Status::NOT_IMPLEMENTED,
-            Self::Connect => Status::METHOD_NOT_ALLOWED,
-            Self::Misdirected | Self::UnknownSite => Status::MISDIRECTED_REQUEST,
-            Self::NoRoute => Status::NOT_FOUND,
-        }
-    }
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::OriginForm => "origin-form",
-            Self::Https => "https",
-            Self::Scheme => "scheme",
-            Self::Connect => "connect",
-            Self::Host => "host",
-            Self::PlainOnTls => "http-on-tls-port",
-            Self::Misdirected => "misdirected",
-            Self::DotSegments => "dot-segments",
-            Self::AmbiguousPath => "ambiguous-path",
-            Self::UnknownSite => "unknown-site",
-            Self::NoRoute => "no-route",
-        }
     }
 }
