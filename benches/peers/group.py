@@ -16,7 +16,7 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-from tls import HAPROXY, HERE, Process, report, wrk_of
+from tls import HAPROXY, HERE, Process, nginx, report, wrk_of
 
 ORIGINS = [9210, 9211, 9212, 9213]
 PORTS = {"nginx": 9221, "haproxy": 9222, "tidegate": 9223, "sites": 9224, "members": 9225}
@@ -53,18 +53,11 @@ def main():
 def command(peer, folder, tidegate):
     port, pinned = PORTS[peer], ["taskset", "-c", "0"]
     if peer == "nginx":
-        config = folder / "nginx.conf"
         servers = " ".join(f"server 127.0.0.1:{origin};" for origin in ORIGINS)
-        config.write_text(f"""
-worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.err; worker_rlimit_nofile 20000;
-events {{ worker_connections 20000; multi_accept on; }}
-http {{ access_log off; tcp_nopush on; keepalive_requests 100000000; keepalive_timeout 300;
- client_body_temp_path {folder}/b; proxy_temp_path {folder}/t; fastcgi_temp_path {folder}/f;
- uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+        return [*pinned, *nginx(folder, f"""
  upstream o {{ {servers} keepalive 512; keepalive_requests 100000000; }}
  proxy_http_version 1.1; proxy_set_header Connection "";
- server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ proxy_pass http://o; }} }} }}""")
-        return [*pinned, "/usr/sbin/nginx", "-c", config, "-p", folder]
+ server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ proxy_pass http://o; }} }}""")]
     if peer == "haproxy":
         config = folder / "haproxy.cfg"
         servers = "".join(f" server o{origin} 127.0.0.1:{origin}\n" for origin in ORIGINS)

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tls import HERE, Process, report, wrk_of
+from tls import HERE, Process, nginx, report, wrk_of
 
 PORTS = {"nginx": 9241, "tidegate": 9242}
 FILES = {"1KiB": 1024, "32KiB": 32 * 1024, "1MiB": 1024 * 1024}
@@ -47,15 +47,7 @@ def command(peer, folder, tidegate):
     if peer == "tidegate":
         return [*pinned, tidegate, "serve", folder, "--listen", f"127.0.0.1:{port}", "--access-log", "off",
                 "--control", "off"]
-    config = folder / "nginx.conf"
-    config.write_text(f"""
-worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.err; worker_rlimit_nofile 20000;
-events {{ worker_connections 20000; multi_accept on; }}
-http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; keepalive_timeout 300;
- client_body_temp_path {folder}/b; proxy_temp_path {folder}/t; fastcgi_temp_path {folder}/f;
- uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
- server {{ listen 127.0.0.1:{port} backlog=4096; root {folder}; }} }}""")
-    return [*pinned, "/usr/sbin/nginx", "-c", config, "-p", folder]
+    return [*pinned, *nginx(folder, f" server {{ listen 127.0.0.1:{port} backlog=4096; root {folder}; }}")]
 
 
 if __name__ == "__main__":

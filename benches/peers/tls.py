@@ -142,6 +142,19 @@ def make_certificate(folder):
     (folder / "both.pem").write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
 
 
+def nginx(folder, http):
+    """Returns the command of nginx with one worker, and with `http` in that section."""
+    config = folder / "nginx.conf"
+    config.write_text(f"""
+worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.err; worker_rlimit_nofile 20000;
+events {{ worker_connections 20000; multi_accept on; }}
+http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; keepalive_timeout 300;
+ client_body_temp_path {folder}/b; proxy_temp_path {folder}/t; fastcgi_temp_path {folder}/f;
+ uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+{http} }}""")
+    return ["/usr/sbin/nginx", "-c", config, "-p", folder]
+
+
 def command(peer, folder, tidegate):
     port, pinned = PORTS[peer], ["taskset", "-c", "0"]
     if peer == "tidegate":
@@ -149,13 +162,7 @@ def command(peer, folder, tidegate):
                 "--tls-cert", folder / "cert.pem", "--tls-key", folder / "key.pem",
                 "--cache-memory", "256MiB", "--access-log", "off", "--control", "off"]
     if peer == "nginx":
-        config = folder / "nginx.conf"
-        config.write_text(f"""
-worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.err; worker_rlimit_nofile 20000;
-events {{ worker_connections 20000; multi_accept on; }}
-http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000; keepalive_timeout 300;
- client_body_temp_path {folder}/b; proxy_temp_path {folder}/t; fastcgi_temp_path {folder}/f;
- uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+        return [*pinned, *nginx(folder, f"""
  open_file_cache max=100000 inactive=300s; open_file_cache_valid 300s;
  proxy_cache_path {folder}/cache levels=1:2 keys_zone=z:64m max_size=256m inactive=1h use_temp_path=off;
  upstream o {{ server 127.0.0.1:{ORIGIN}; keepalive 512; keepalive_requests 100000000; }}
@@ -163,8 +170,7 @@ http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000
  ssl_session_cache shared:s:10m; ssl_protocols TLSv1.2 TLSv1.3;
  server {{ listen 127.0.0.1:{port} ssl backlog=4096; ssl_certificate {folder}/cert.pem;
   ssl_certificate_key {folder}/key.pem; location / {{ proxy_pass http://o; }}
-  location /size/1024/m {{ proxy_pass http://o; proxy_cache_lock off; }} }} }}""")
-        return [*pinned, "/usr/sbin/nginx", "-c", config, "-p", folder]
+  location /size/1024/m {{ proxy_pass http://o; proxy_cache_lock off; }} }}""")]
     config = folder / "haproxy.cfg"
     config.write_text(f"""{HAPROXY}cache c
  total-max-size 256
