@@ -54,6 +54,8 @@ pub(crate) enum Action {
     Answer(Number, Result<String, String>),
     /// Write a line.
     Say(String),
+    /// Write a line, and tell the service manager by it that no worker serves.
+    Waiting(String),
     /// Tell the service manager that a worker serves.
     Serving(Number),
     /// Close the supervisor's own listening sockets, and tell the service manager that the end is near.

@@ -251,7 +251,8 @@ impl Supervisor {
             self.start_at = Some(now + delay);
             if !delay.is_zero() {
                 let deaths = self.restarts.deaths();
-                self.say(format!("death {deaths} in a row; the next worker starts in {delay:?}"));
+                let line = format!("death {deaths} in a row; the next worker starts in {delay:?}");
+                self.actions.push(Action::Waiting(line));
             }
         }
     }

@@ -28,10 +28,10 @@ impl Run {
         self.clock.now().mono
     }
 
-    /// Returns the actions on an event, without lines.
+    /// Returns the actions on an event, without lines for people.
     fn on(&mut self, event: Event) -> Vec<Action> {
         let mut actions = self.supervisor.handle(event, self.now());
-        actions.retain(|action| !matches!(action, Action::Say(_)));
+        actions.retain(|action| !matches!(action, Action::Say(_) | Action::Waiting(_)));
         actions
     }
 
@@ -235,7 +235,7 @@ fn state_round_trips_and_wrong_lines_are_rejected() {
     }
 }
 
-/// What happens to the workers of a random run.
+/// Event of a worker in a random run.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
     Ready,

@@ -61,6 +61,25 @@ class ServiceManager(SupervisedCase):
                 self.assertEqual(self.get(proxy.port), b"hello\n")
                 self.check_life(proxy, notifications, file)
 
+    def test_service_manager_hears_that_no_worker_serves(self):
+        notifications, env = self.notifications()
+        listener, file = self.listen(), self.folder() / "t.toml"
+        file.write_text("")
+        at = "127.0.0.1:%d" % listener.getsockname()[1]
+        proxy = self.start_passed("--listen", at, "--control", "off", "-c", str(file), sockets=[listener],
+                                  supervise=True, env=env)
+        notifications.next("READY")
+        file.write_text("nonsense")
+        kill(proxy.worker_pids()[0])
+        while "no worker serves: death 5 in a row" not in notifications.next("STATUS")["STATUS"]:
+            pass
+        proxy.signal(signal.SIGHUP)
+        notifications.next("RELOADING")
+        self.assertEqual(notifications.next("READY")["STATUS"], "not reloaded: no worker runs")
+        file.write_text("")
+        self.assertEqual(self.get(proxy.port), b"hello\n")
+        self.assertRegex(notifications.next("READY")["STATUS"], "^worker [0-9]+ serves$")
+
     def test_upgrade_keeps_main_process_and_passed_sockets(self):
         notifications, env = self.notifications()
         folder = self.folder()

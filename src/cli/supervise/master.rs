@@ -185,11 +185,21 @@ impl Master {
                 let number = self.supervisor.active().unwrap_or(self.supervisor.last());
                 match self.workers.get(&number) {
                     Some(worker) => worker.kill(Signal::HUP), // one that starts takes it later
-                    None => self.voice.say("not reloaded: no worker runs"),
+                    None => self.no_reload(),
                 }
             }
             _ => {} // the end of a child
         }
+    }
+
+    /// Answers an order to reload while no worker runs: the next one reads the configuration anyway.
+    fn no_reload(&mut self) {
+        let why = "not reloaded: no worker runs";
+        self.voice.say(why);
+        self.manager.iter().for_each(|manager| {
+            manager.reloading();
+            manager.ready(why);
+        });
     }
 
     fn read_reports(&mut self) {
@@ -255,6 +265,11 @@ impl Master {
             Action::Abort(number) => self.kill(number, Signal::ABORT),
             Action::Kill(number) => self.kill(number, Signal::KILL),
             Action::Say(line) => self.voice.say(&line),
+            Action::Waiting(line) => {
+                self.voice.say(&line);
+                let status = format!("no worker serves: {line}");
+                self.manager.iter().for_each(|manager| manager.status(&status));
+            }
             Action::Serving(number) => {
                 let status = format!("worker {number} serves");
                 self.manager.iter().for_each(|manager| manager.ready(&status));
