@@ -8,7 +8,9 @@ pub mod busy_table;
 pub mod chunked;
 pub mod dns;
 pub mod egress;
+pub mod encoder;
 pub mod fields;
+pub mod file_path;
 pub mod heads;
 pub mod mapping;
 pub mod parts;
@@ -17,6 +19,7 @@ pub mod proxy_header;
 pub mod range;
 pub mod reference;
 pub mod reused;
+pub mod router;
 pub mod spelling;
 pub mod stream;
 pub mod target;
@@ -27,7 +30,7 @@ pub mod x509;
 pub type Rule = fn(&[u8]);
 
 /// Targets, with the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 27] = [
+pub const TARGETS: [(&str, Rule); 30] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -55,4 +58,7 @@ pub const TARGETS: [(&str, Rule); 27] = [
     ("tls_client", tls::client),
     ("tls_pair", tls::pair),
     ("ban_rule", ban_rule::rules),
+    ("encoder", encoder::rules),
+    ("router", router::rules),
+    ("file_path", file_path::rules),
 ];

@@ -1,12 +1,13 @@
 //! Routers: views by path and method.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
 use percent_encoding::{AsciiSet, utf8_percent_encode};
 
-use crate::http::percent::without_needless_escapes;
+use crate::http::percent::normal_escapes;
 use crate::http::{Method, Status};
 
 use super::failure::Failure;
@@ -99,7 +100,7 @@ impl RouterBuilder {
         for (pattern, by_method) in self.views {
             let refused = |error: matchit::InsertError| error.to_string();
             let inserted = match pattern.starts_with('/') {
-                true => views.insert(as_requested(&pattern), by_method).map_err(refused),
+                true => views.insert(normal(&pattern), by_method).map_err(refused),
                 false => Err("a pattern begins with '/'".to_owned()),
             };
             inserted.map_err(|reason| RouterError::Pattern { pattern, reason })?;
@@ -126,7 +127,7 @@ impl Router {
         if request.path() == "*" && request.method() == Method::Options && self.fallback.is_none() {
             return Ok(Response::new(Status::NO_CONTENT)?.into());
         }
-        let path = without_needless_escapes(request.path());
+        let path = normal(request.path());
         let Ok(found) = self.views.at(&path) else {
             let fallback = self.fallback.as_ref().ok_or(Reject::with(Status::NOT_FOUND))?;
             return fallback.handle(request);
@@ -142,10 +143,12 @@ impl Router {
     }
 }
 
-/// Returns a pattern with the escapes that requests have: clients encode all that is not ASCII.
-fn as_requested(pattern: &str) -> String {
-    let encoded = utf8_percent_encode(pattern, &AsciiSet::EMPTY).to_string();
-    without_needless_escapes(&encoded).into_owned()
+/// Returns a path or pattern in the spelling by which they are compared: what is not ASCII is encoded.
+fn normal(path: &str) -> Cow<'_, str> {
+    match utf8_percent_encode(path, &AsciiSet::EMPTY).into() {
+        Cow::Borrowed(ascii) => normal_escapes(ascii),
+        Cow::Owned(encoded) => normal_escapes(&encoded).into_owned().into(),
+    }
 }
 
 /// Answers a request whose method has no view.

@@ -9,30 +9,38 @@ pub(crate) fn escaped_byte(text: &[u8]) -> Option<u8> {
     Some(digit(*high)? << 4 | digit(*low)?)
 }
 
-/// Returns a path in which no unreserved character is percent-encoded (RFC 3986 §6.2.2.2).
-pub(crate) fn without_needless_escapes(path: &str) -> Cow<'_, str> {
+/// Returns a path whose percent-encodings are in their normal form: unreserved characters have none (RFC
+/// 3986 §6.2.2.2), and the others have digits in upper case (§6.2.2.1).
+pub(crate) fn normal_escapes(path: &str) -> Cow<'_, str> {
     if !path.contains('%') {
         return path.into();
     }
-    let bytes = path.as_bytes();
-    let (mut out, mut at) = (String::with_capacity(path.len()), 0);
-    while let Some(&byte) = bytes.get(at) {
-        match escaped_byte(&bytes[at..]) {
-            Some(plain @ (b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~')) => {
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        // Behind a '%' that begins no escape, a decoded digit would make it one.
+        let is_open = matches!(out.as_bytes(), [.., b'%'] | [.., b'%', _]);
+        let used = match escaped_byte(rest.as_bytes()) {
+            Some(plain @ (b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~'))
+                if !is_open =>
+            {
                 out.push(char::from(plain));
-                at += 3;
+                3
             }
-            _ if byte.is_ascii() => {
-                out.push(char::from(byte));
-                at += 1;
+            Some(_) => {
+                out.push_str(&rest[..3].to_ascii_uppercase());
+                3
             }
-            _ => {
-                let text = path[at..].chars().next().unwrap_or_default();
-                out.push(text);
-                at += text.len_utf8().max(1);
+            None => {
+                out.push('%');
+                1
             }
-        }
+        };
+        rest = &rest[used..];
     }
+    out.push_str(rest);
     out.into()
 }
 

@@ -107,6 +107,11 @@ fn parts_and_fetches_in_flight_keep_the_rules() {
 }
 
 #[test]
+fn codings_routes_and_names_of_files_keep_the_rules() {
+    ["encoder", "router", "file_path"].into_iter().for_each(replay);
+}
+
+#[test]
 fn each_fuzz_target_has_a_program_and_a_corpus() {
     let targets: BTreeSet<String> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
     assert!(names_in("corpus").is_superset(&targets));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::http::percent::without_needless_escapes;
+use crate::http::percent::normal_escapes;
 use crate::work;
 
 /// A pattern for paths, without queries.
@@ -191,11 +191,10 @@ fn skip_wildcards(parts: &[GlobPart], matched: &mut [bool]) {
     }
 }
 
-/// Returns the path by which routes are found: unreserved characters are not percent-encoded (RFC 3986
-/// §6.2.2.2), and there are no empty segments and no segments `.`. Most origins serve the same for all
-/// these paths.
+/// Returns the path by which routes are found: its percent-encodings are in their normal form, and there
+/// are no empty segments and no segments `.`. Most origins serve the same for all these paths.
 pub(crate) fn normalized(path: &str) -> Cow<'_, str> {
-    let path = without_needless_escapes(path);
+    let path = normal_escapes(path);
     if !path.contains("//") && !path.contains("/.") {
         return path;
     }
@@ -256,6 +255,8 @@ mod tests {
             ("/%61pi/%7Ex", "/api/~x"),
             ("/a%2Fb%20c%", "/a%2Fb%20c%"),
             ("/%4g%4", "/%4g%4"),
+            ("/%c3%BC", "/%C3%BC"),
+            ("/%%34B%4%42%42", "/%%34B%4%42B"),
             ("/\u{e4}%61", "/\u{e4}a"),
             ("//a///b//", "/a/b/"),
             ("/./a/%2e/b/.", "/a/b/"),
