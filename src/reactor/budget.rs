@@ -9,6 +9,8 @@ pub struct Budget {
     bytes_in: usize,
     bytes_out: usize,
     operations: u32,
+    received: u64,
+    sent: u64,
 }
 
 impl Default for Budget {
@@ -22,24 +24,38 @@ impl Budget {
     /// Allows the given numbers of bytes received, bytes sent, and operations.
     #[must_use]
     pub const fn new(bytes_in: usize, bytes_out: usize, operations: u32) -> Self {
-        Self { bytes_in, bytes_out, operations }
+        Self { bytes_in, bytes_out, operations, received: 0, sent: 0 }
     }
 
     /// Counts a read of `bytes` bytes, and one operation.
     pub fn spend_in(&mut self, bytes: usize) {
         self.bytes_in = self.bytes_in.saturating_sub(bytes);
+        self.received += bytes as u64;
         self.spend_operation();
     }
 
     /// Counts a write of `bytes` bytes, and one operation.
     pub fn spend_out(&mut self, bytes: usize) {
         self.bytes_out = self.bytes_out.saturating_sub(bytes);
+        self.sent += bytes as u64;
         self.spend_operation();
     }
 
     /// Counts one operation that moved no bytes.
     pub fn spend_operation(&mut self) {
         self.operations = self.operations.saturating_sub(1);
+    }
+
+    /// Returns the bytes that the drive has received so far.
+    #[must_use]
+    pub const fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// Returns the bytes that the drive has sent so far.
+    #[must_use]
+    pub const fn sent(&self) -> u64 {
+        self.sent
     }
 
     /// Returns true if the bytes in, the bytes out or the operations are used up.
@@ -66,6 +82,7 @@ mod tests {
         assert!(!own.is_spent());
         own.spend_in(1);
         assert!(own.is_spent());
+        assert_eq!((own.received(), own.sent()), (1, 9));
 
         let mut operations = Budget::default();
         (0..15).for_each(|_| operations.spend_operation());

@@ -12,7 +12,7 @@ pub struct LoopStats {
     pub lag: Histogram,
 }
 
-/// Durations counted in five classes, with their sum and maximum.
+/// Durations counted in classes, with their sum and maximum.
 #[derive(Clone, Debug, Default)]
 pub struct Histogram {
     counts: [u64; Self::BOUNDS.len()],
@@ -23,19 +23,33 @@ pub struct Histogram {
 
 impl Histogram {
     /// Upper bounds of the classes. A duration counts for the first bound that is not exceeded; one
-    /// of more than a second counts in the total only.
-    pub const BOUNDS: [Duration; 5] = [
+    /// of more than a minute counts in the total only.
+    pub const BOUNDS: [Duration; 18] = [
         Duration::from_micros(100),
+        Duration::from_micros(250),
+        Duration::from_micros(500),
         Duration::from_millis(1),
+        Duration::from_micros(2500),
+        Duration::from_millis(5),
         Duration::from_millis(10),
+        Duration::from_millis(25),
+        Duration::from_millis(50),
         Duration::from_millis(100),
+        Duration::from_millis(250),
+        Duration::from_millis(500),
         Duration::from_secs(1),
+        Duration::from_millis(2500),
+        Duration::from_secs(5),
+        Duration::from_secs(10),
+        Duration::from_secs(30),
+        Duration::from_secs(60),
     ];
 
     /// Counts a duration.
     pub fn record(&mut self, duration: Duration) {
-        if let Some(at) = Self::BOUNDS.iter().position(|&bound| duration <= bound) {
-            self.counts[at] += 1;
+        let class = Self::BOUNDS.partition_point(|&bound| bound < duration);
+        if let Some(count) = self.counts.get_mut(class) {
+            *count += 1;
         }
         self.all += 1;
         self.total += duration;
@@ -78,12 +92,13 @@ mod tests {
     #[test]
     fn durations_are_counted_by_bounds_they_do_not_exceed() {
         let mut spread = Histogram::default();
-        for micros in [50, 100, 101, 2_000_000] {
+        for micros in [50, 100, 101, 61_000_000] {
             spread.record(Duration::from_micros(micros));
         }
         let counts: Vec<u64> = spread.up_to().map(|(_, count)| count).collect();
-        assert_eq!(counts, [2, 3, 3, 3, 3]);
-        assert_eq!((spread.count(), spread.longest()), (4, Duration::from_secs(2)));
-        assert_eq!(spread.total(), Duration::from_micros(2_000_251));
+        assert_eq!(counts[..3], [2, 3, 3]);
+        assert_eq!(counts.last(), Some(&3));
+        assert_eq!((spread.count(), spread.longest()), (4, Duration::from_secs(61)));
+        assert_eq!(spread.total(), Duration::from_micros(61_000_251));
     }
 }
