@@ -110,6 +110,12 @@ impl<F: Copy> Cache<F> {
         }
     }
 
+    /// Returns the limits.
+    #[must_use]
+    pub const fn limits(&self) -> CacheLimits {
+        self.limits
+    }
+
     /// Replaces the limits, and evicts until the contents fit.
     pub fn set_limits(&mut self, limits: CacheLimits) {
         self.limits = limits;

@@ -374,7 +374,7 @@ impl Options {
             status_key: self.status_key,
             eviction: self.eviction,
             compression: self.compression.clone(),
-            log: (self.access_log != LogTarget::Off).then_some(self.log_format),
+            log: (self.access_log != LogTarget::Off).then(|| self.log_format.clone()),
         })
     }
 

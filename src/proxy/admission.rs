@@ -28,6 +28,8 @@ pub(super) struct Admission {
     taken: Shares<IpAddr>,
     known: Remembered<IpAddr>,
     refused: u64,
+    /// Times at which all places were taken, without ample room in between.
+    filled: u64,
     full: Full,
 }
 
@@ -59,6 +61,7 @@ impl Admission {
             taken: Shares::new(),
             known: Remembered::new(MAX_KNOWN),
             refused: 0,
+            filled: 0,
             full: Full::No,
         }
     }
@@ -120,7 +123,18 @@ impl Admission {
     pub(super) fn reach(&mut self) {
         if self.full == Full::No {
             self.full = Full::Untold;
+            self.filled += 1;
         }
+    }
+
+    /// Returns the number of times at which all places were taken.
+    pub(super) const fn filled(&self) -> u64 {
+        self.filled
+    }
+
+    /// Returns the number of places.
+    pub(super) const fn places(&self) -> usize {
+        self.places
     }
 
     /// Returns the number of connections refused for lack of a place.

@@ -16,6 +16,9 @@ use crate::proxy::observe::access_log::AccessLog;
 use crate::proxy::observe::counters::Counters;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::listener::{AuthScope, ListenerInfo, ListenerSettings};
+use crate::proxy::observe::not_stored_urls::NotStoredUrls;
+use crate::proxy::observe::process_figures::{ProcessFigures, ProcessProbe};
+use crate::proxy::observe::request_id::RequestIds;
 use crate::proxy::origin::Origins;
 use crate::proxy::origin::groups::Groups;
 use crate::proxy::origin::pool::Pool;
@@ -69,6 +72,8 @@ pub(crate) struct Shared {
     pub(super) cache: Cache<Id<PendingResponse>>,
     pub(super) responses: Arena<PendingResponse>,
     pub(super) uploads: Arena<Body>,
+    /// Reasons for which responses were not stored, by their URL.
+    pub(super) not_stored: NotStoredUrls,
     /// Responses in flight that are coded by this proxy.
     pub(super) coded: CodedResponses,
     pub(super) admission: Admission,
@@ -89,6 +94,9 @@ pub(crate) struct Shared {
     retired: VecDeque<Arc<RuleSet>>,
     pub(super) log: AccessLog,
     pub(super) counters: Counters,
+    pub(super) request_ids: RequestIds,
+    /// Source of the figures of the process.
+    pub(super) process: Option<Box<dyn ProcessProbe>>,
     /// Hook of the embedder on each request.
     pub(super) hook: Option<Box<dyn Hook>>,
     /// The command that explains denials, if this proxy answers it.
@@ -121,6 +129,7 @@ impl Shared {
             cache,
             responses: Arena::new(),
             uploads: Arena::new(),
+            not_stored: NotStoredUrls::default(),
             coded: CodedResponses::default(),
             admission: Admission::new(places(limits, client_capacity), limits.client_share),
             throttling: Throttling::new(&settings),
@@ -141,6 +150,8 @@ impl Shared {
             retired: VecDeque::new(),
             log: AccessLog::new(surroundings.log),
             counters: Counters::default(),
+            request_ids: RequestIds::new(surroundings.secret),
+            process: None,
             hook: None,
             explain: None,
             buffers: BufferPool::of(RECEIVED),
@@ -271,14 +282,19 @@ impl Shared {
 
     /// Logs and counts a finished exchange, with its offences, and shows it to the hook.
     pub(super) fn record(&mut self, record: &ExchangeRecord, now: Now) {
-        self.counters.count(record);
+        self.counters.count(record, now);
         self.throttling.bans.note(record, &mut self.counters.client_bans, now);
-        if let Some(format) = self.settings.log {
+        if let Some(format) = &self.settings.log {
             self.log.record(record, format, now);
         }
         if let Some(hook) = &mut self.hook {
             hook.on_finish(&Finished::new(record, now));
         }
+    }
+
+    /// Returns the present figures of the process, if they are known.
+    pub(super) fn process_figures(&self) -> Option<ProcessFigures> {
+        self.process.as_ref()?.read()
     }
 
     /// Detaches a reader from a response in flight.

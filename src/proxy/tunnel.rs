@@ -107,8 +107,10 @@ impl Tunnel {
             reactor,
         );
         self.give_back(granted, shared);
+        shared.counters.relay(&upwards, &downwards);
         let sent = self.up.total + self.down.total;
         self.record.sent_in_all = self.down.total;
+        self.record.received_in_all = self.up.total;
         let moved = sent > std::mem::replace(&mut self.record.sent, sent);
         // Reading does not notice a reset while the other side takes no bytes.
         if up.is_err() || down.is_err() || (!moved && self.is_reset(reactor)) {

@@ -15,7 +15,7 @@ use tidegate::access::{AddressClass, DestinationPolicy, Host, REGISTRY_DATE, SPE
 use tidegate::config::{Key, LISTENER, OPTIONS, ORIGIN, ROUTE, SITE, takes_restart};
 use tidegate::doctor::Word;
 use tidegate::http::{Authority, ParseError};
-use tidegate::proxy::Limits;
+use tidegate::proxy::{Limits, LogField};
 
 /// Compares the part of a file between `<!-- name -->` and `<!-- /name -->` with what it must be.
 fn check(file: &str, name: &str, expected: &str) {
@@ -65,6 +65,15 @@ fn keys<T>(keys: &[Key<T>]) -> String {
         writeln!(table, "| `{}` | `{value}`{several} | {help} |", key.name).unwrap();
     }
     table
+}
+
+#[test]
+fn the_fields_of_the_log_are_those_of_its_formats() {
+    let mut table = "| field | |\n|---|---|\n".to_owned();
+    for (_, name, meaning) in LogField::ALL {
+        writeln!(table, "| `{name}` | {} |", cell(meaning)).unwrap();
+    }
+    check("operating.md", "fields", &table);
 }
 
 #[test]

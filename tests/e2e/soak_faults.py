@@ -277,7 +277,7 @@ async def soak(seconds, control):
             assert time.monotonic() < over, f"{descriptors(proxy)} descriptors are left, {idle} at the start: {left}"
             await asyncio.sleep(0.2)
         assert growth < MAX_GROWTH, f"{growth >> 10} KiB more resident after {seconds} s"
-        for metric in ["clients", "tunnels", "fetches"]:
+        for metric in ["clients", "tunnels", "fetches_in_flight"]:
             assert left[metric] == "0", f"{metric} are left: {left[metric]}"
         assert tally.get("whole", 0) > 100 and tally.get("hit", 0) > 100 and tally.get("cut", 0) > 10, tally
         print(f"{sum(tally.values())} exchanges, {growth >> 10} KiB more resident, {tally}")

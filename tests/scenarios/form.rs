@@ -410,7 +410,9 @@ fn peer(word: &str) -> Result<Peer, String> {
 fn setup(text: &str) -> Result<Option<Setup>, String> {
     let words: Vec<&str> = text.split_whitespace().collect();
     Ok(Some(match words.as_slice() {
-        ["set", name, value] => Setup::Set((*name).to_owned(), (*value).to_owned()),
+        ["set", name, value @ ..] if !value.is_empty() => {
+            Setup::Set((*name).to_owned(), value.join(" "))
+        }
         ["origin", name, rest @ ..] => origin(name, rest)?,
         ["clients", "at", address] => Setup::Clients(value(address)?),
         ["sockets", number] => Setup::Sockets(value(number)?),

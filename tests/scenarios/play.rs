@@ -469,7 +469,7 @@ fn configured(file: &str, before: &Settings) -> Result<Settings, String> {
     Ok(Settings {
         origin_tls: before.origin_tls.clone(),
         server_tls: before.server_tls.clone(),
-        log: before.log,
+        log: before.log.clone(),
         destinations: DestinationPolicy { rules, ..read.destinations },
         ..read
     })

@@ -427,8 +427,11 @@ fn worker(
             None => members::draw(run.secure > 0, rng),
         };
     }
-    let formats = [LogFormat::Human, LogFormat::Combined, LogFormat::Squid, LogFormat::Json];
-    settings.log = Some(*rng.pick(&formats));
+    let custom = "custom: {time} {url} {status} {bytes_in} {bytes_out} {origin_ms}".parse();
+    let custom = custom.expect("a valid format");
+    let formats =
+        [LogFormat::Human, LogFormat::Combined, LogFormat::Squid, LogFormat::Json, custom];
+    settings.log = Some(rng.pick(&formats).clone());
     if rng.percent(50) {
         settings.compression = compression(rng);
     }

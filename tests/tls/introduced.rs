@@ -270,7 +270,7 @@ fn header_before_tls_is_split_at_any_byte_of_it_and_of_the_first_record() {
     for version in [Version::V1, Version::V2] {
         let length = header(version, CLIENT).len();
         for at in (0..length + 12).chain([length + 100, usize::MAX]) {
-            expect(&greet(version, at), &["\"client\":\"192.0.2.7\"", "\"tls\":"]);
+            expect(&greet(version, at), &["\"client\":\"192.0.2.7\"", "\"tls_version\":"]);
         }
     }
 }

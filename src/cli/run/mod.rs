@@ -18,6 +18,7 @@ pub(super) mod operating;
 mod outlet;
 mod output;
 mod overseer;
+mod own_figures;
 mod plan;
 mod program;
 mod pulse;

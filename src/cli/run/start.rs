@@ -26,6 +26,7 @@ use super::notices::Notices;
 use super::operating::Operating;
 use super::outlet::Outlet;
 use super::output::Output;
+use super::own_figures::OwnFigures;
 use super::program::Program;
 use super::pulse::Pulse;
 use super::reloader::Reloader;
@@ -69,6 +70,9 @@ impl Program {
         let mut worker = Worker::new(settings, surroundings, clients);
         let listening = listen(&mut worker, &mut reactor, &options, &mut inherited)?;
         let addresses: Vec<SocketAddr> = listening.iter().filter_map(Listening::address).collect();
+        if let Ok(figures) = OwnFigures::open(reactor.now().wall) {
+            worker.set_process_probe(Box::new(figures));
+        }
         worker.offer_reloads();
         if overseer.is_supervisor() {
             worker.offer_upgrades();

@@ -26,7 +26,7 @@ pub(super) const OPERATION: &[OptionSpec] = &[
     one(
         "log-format",
         "FORMAT",
-        "Format of the access log: human, combined, squid or json [default: human]",
+        "Format of the access log: human, combined, squid, json, or custom: TEXT with fields such as {url} [default: human]",
         |o, text| text.parse().map(|format| o.log_format = format),
         |o| vec![o.log_format.to_string()],
     ),

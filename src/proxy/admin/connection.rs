@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use crate::acme::RevocationReason;
 use crate::auth::client_network;
 use crate::cache::{Purge, PurgeScope};
-use crate::http::{HeadWriter, Method, RequestHead, ServerCodec, ServerEvent, Status};
+use crate::http::{HeadWriter, Method, ServerCodec, ServerEvent};
 use crate::proxy::explain::query::ExplainQuery;
 use crate::proxy::explain::{Explainer, Explanation};
 use crate::proxy::mail::Mail;
-use crate::proxy::observe::stats::{Gauges, Stats};
+use crate::proxy::observe::stats::Stats;
+use crate::proxy::observe::stats::gauges::Gauges;
 use crate::proxy::shared::Shared;
 use crate::proxy::transfer::recv_buffer::RecvBuffer;
 use crate::proxy::transfer::send_buffer::{ContentSource, SendBuffer};
@@ -23,6 +24,7 @@ use super::control::{ControlRequest, MAX_LINE};
 use super::listener::{AdminListener, Protocol};
 use super::origin_command::OriginCommand;
 use super::reload::{ReloadRequest, Reloads};
+use super::site::{self, Reply};
 use super::succession::{Succession, UpgradeRequest};
 
 /// Time for a request and its answer together. A purge, an explanation or a reload in between does
@@ -184,10 +186,14 @@ impl AdminConnection {
             Poll::Ready(_) => return Progress::Gone,
         }
         let gauges = cx.gauges;
-        let figures = |shared: &Shared| Stats::of(&shared.counters, gauges, reactor.load());
+        let now = reactor.now();
+        let metrics = |shared: &Shared| {
+            let process = shared.process_figures();
+            Stats::of(&shared.counters, gauges, reactor.load(), process, now)
+        };
         match self.protocol {
-            Protocol::Control => self.take_line(shared, cx, reactor.now(), figures),
-            Protocol::Metrics => self.take_request(shared, figures),
+            Protocol::Control => self.take_line(shared, cx, now, metrics),
+            Protocol::Http => self.take_request(shared, metrics),
         }
         Progress::Go
     }
@@ -197,7 +203,7 @@ impl AdminConnection {
         shared: &mut Shared,
         cx: &mut AdminCx<'_>,
         now: Now,
-        figures: impl Fn(&Shared) -> Stats,
+        metrics: impl Fn(&Shared) -> Stats,
     ) {
         let unread = self.input.unread();
         let Some(end) = unread.iter().position(|&byte| byte == b'\n') else {
@@ -235,9 +241,9 @@ impl AdminConnection {
         self.input.consume(end + 1);
         match asked {
             Ok(Asked::Stats { json: true }) => {
-                self.answer(&format!("ok\n{}", figures(shared).json()));
+                self.answer(&format!("ok\n{}", metrics(shared).json()));
             }
-            Ok(Asked::Stats { json: false }) => self.answer(&format!("ok\n{}", figures(shared))),
+            Ok(Asked::Stats { json: false }) => self.answer(&format!("ok\n{}", metrics(shared))),
             Ok(Asked::Purge { what, soft }) => {
                 self.state = State::Purging(shared.cache.purge(&what, soft, now.mono));
             }
@@ -280,19 +286,16 @@ impl AdminConnection {
         }
     }
 
-    fn take_request(&mut self, shared: &Shared, figures: impl Fn(&Shared) -> Stats) {
+    fn take_request(&mut self, shared: &Shared, metrics: impl Fn(&Shared) -> Stats) {
         let State::Asking(codec) = &mut self.state else { return };
         match codec.decode(self.input.unread(), &shared.heads) {
             Ok((used, Some(ServerEvent::Request(head)))) => {
                 self.input.consume(used);
-                let head_only = head.method() == Method::Head;
-                match is_for_figures(&head) {
-                    Ok(()) => self.respond(Status::OK, &figures(shared).prometheus(), head_only),
-                    Err(status) => self.respond(status, "", head_only),
-                }
+                let reply = site::respond(&head, shared.draining, || metrics(shared));
+                self.respond(&reply, head.method() == Method::Head);
             }
             Ok((used, _)) => self.input.consume(used),
-            Err(refusal) => self.respond(refusal.status(), "", false),
+            Err(refusal) => self.respond(&Reply::of_status(refusal.status()), false),
         }
     }
 
@@ -398,13 +401,15 @@ impl AdminConnection {
         self.state = State::Answering;
     }
 
-    fn respond(&mut self, status: Status, content: &str, head_only: bool) {
-        let mut head =
-            HeadWriter::response(self.output.bytes(), status, status.reason().as_bytes());
-        head.field("Content-Type", b"text/plain; version=0.0.4; charset=utf-8");
-        head.number("Content-Length", content.len() as u64);
+    fn respond(&mut self, reply: &Reply, head_only: bool) {
+        let reason = reply.status.reason().as_bytes();
+        let mut head = HeadWriter::response(self.output.bytes(), reply.status, reason);
+        head.field("Content-Type", reply.media_type.as_bytes());
+        head.number("Content-Length", reply.content.len() as u64);
+        head.field("Cache-Control", b"no-store");
+        head.field("X-Content-Type-Options", b"nosniff");
         head.field("Connection", b"close").end();
-        self.answer(if head_only { "" } else { content });
+        self.answer(if head_only { "" } else { &reply.content });
     }
 }
 
@@ -419,14 +424,4 @@ enum Asked {
     Bans(BanCommand),
     Origin(OriginCommand),
     Renew { name: String, revoke: Option<RevocationReason> },
-}
-
-/// Returns the status of the refusal unless a request is for the metrics.
-fn is_for_figures(head: &RequestHead) -> Result<(), Status> {
-    let path = head.path_and_query().split('?').next();
-    match head.method() {
-        _ if path != Some("/metrics") => Err(Status::NOT_FOUND),
-        Method::Get | Method::Head => Ok(()),
-        _ => Err(Status::METHOD_NOT_ALLOWED),
-    }
 }

@@ -7,8 +7,8 @@ use crate::reactor::{Driven, Listener};
 pub(super) enum Protocol {
     /// A request line on a local socket that only the owner of the process can open.
     Control,
-    /// HTTP, for programs that collect metrics.
-    Metrics,
+    /// HTTP, for browsers and for programs that collect metrics.
+    Http,
 }
 
 /// A listener for operators.

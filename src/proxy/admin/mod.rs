@@ -1,4 +1,4 @@
-//! The control socket and the metrics endpoint, and the connections of operators to them.
+//! The control socket and the site for operators, and the connections of operators to them.
 
 pub(super) mod ban_command;
 pub(super) mod connection;
@@ -7,6 +7,7 @@ pub(super) mod listener;
 pub(super) mod origin_command;
 pub(super) mod purge_target;
 pub(super) mod reload;
+mod site;
 pub(super) mod succession;
 
 use std::cmp::Reverse;
@@ -17,7 +18,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use crate::proxy::mail::Mail;
-use crate::proxy::observe::stats::Gauges;
+use crate::proxy::observe::stats::gauges::Gauges;
 use crate::proxy::shared::Shared;
 use crate::reactor::{Accepted, Arena, Endpoint, Id, Listener, Reactor, Token};
 
@@ -71,8 +72,7 @@ impl AdminServer {
         reactor: &mut Reactor<Mail>,
         endpoint: Endpoint,
     ) -> io::Result<SocketAddr> {
-        let id =
-            self.open(Protocol::Metrics, |id| Listener::bind(reactor, endpoint, id.token()))?;
+        let id = self.open(Protocol::Http, |id| Listener::bind(reactor, endpoint, id.token()))?;
         let listener = self.listeners.get(id);
         Ok(listener.map_or(endpoint.address(), |listener| listener.socket.address()))
     }
@@ -105,7 +105,7 @@ impl AdminServer {
         socket: TcpListener,
     ) -> io::Result<SocketAddr> {
         let address = socket.local_addr()?;
-        self.open(Protocol::Metrics, |id| Listener::adopt(reactor, socket, id.token()))?;
+        self.open(Protocol::Http, |id| Listener::adopt(reactor, socket, id.token()))?;
         Ok(address)
     }
 

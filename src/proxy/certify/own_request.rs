@@ -85,6 +85,7 @@ impl OwnRequest {
             origin: None,
             client: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
             behind: Ipv4Addr::UNSPECIFIED.into(),
+            id: None,
             user: None,
             validate: Vec::new(),
             fallback: None,

@@ -39,6 +39,8 @@ pub(crate) struct Connection {
     pub(super) tls: Option<Arc<Facts>>,
     pub(super) codec: ServerCodec,
     pub(super) input: RecvBuffer,
+    /// Bytes consumed for the exchanges that have ended.
+    received_before: u64,
     pub(super) output: SendBuffer,
     pub(super) timers: ClientTimers,
     /// Set once the client has sent credentials that authenticate a connection: origin connections
@@ -67,6 +69,7 @@ impl Connection {
             tls: None,
             codec: ServerCodec::new(),
             input: RecvBuffer::new(),
+            received_before: 0,
             output: SendBuffer::new(),
             timers: ClientTimers::default(),
             binds_origins: false,
@@ -82,6 +85,12 @@ impl Connection {
             true => reactor.local_address(io).unwrap_or(listener),
             false => listener,
         })
+    }
+
+    /// Returns the bytes received for the exchange that ends: those since the last one.
+    pub(super) const fn take_received(&mut self) -> u64 {
+        let before = std::mem::replace(&mut self.received_before, self.input.consumed());
+        self.received_before - before
     }
 
     /// Returns true if the connection was reset: no response can reach the client.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::cache::Object;
+use crate::cache::{NotStored, Object};
 use crate::http::{Fields, HeadWriter, Method, Name, RequestHead, Status};
 use crate::proxy::fetch::DirectResponse;
 use crate::proxy::routing::route::Route;
@@ -37,6 +37,7 @@ pub(super) fn deliver(
 ) -> Next {
     // A response before the end of the request says that the rest may not be read (RFC 9110 §10.1.1).
     exchange.persistence.keep_only_if(!cx.shared.draining && exchange.upload == Upload::Done);
+    exchange.record.first_byte = Some(exchange.record.elapsed(cx.reactor.now()));
     match delivery {
         Delivery::Stored { object, route } => {
             deliver_stored(object, &route, exchange, connection, cx)
@@ -67,10 +68,16 @@ fn deliver_pending(
 ) -> Next {
     exchange.record.status = Some(meta.status);
     let content_type = meta.head.get(Name::ContentType).unwrap_or_default();
-    exchange.record.tell_type(cx.shared.settings.log, content_type);
+    exchange.record.tell_type(cx.shared.settings.log.as_ref(), content_type);
     exchange.record.origin = meta.origin;
     exchange.cache_status.stored = meta.storing.is_ok();
-    exchange.cache_status.detail = meta.storing.as_ref().err().map(|reason| reason.name());
+    let not_stored = meta.storing.as_ref().err().copied();
+    exchange.cache_status.detail = not_stored.map(NotStored::name);
+    exchange.record.not_stored = not_stored;
+    if matches!(exchange.request.method(), Method::Get | Method::Head) {
+        let key = route.key(cx.shared.cache.keys());
+        cx.shared.not_stored.note(&key, not_stored, cx.now());
+    }
     let whole = exchange.edited(&meta.head);
     let forms = (form, &*whole);
     let shape = compression::of_pending(reading, &meta, forms, &route, exchange, connection, cx);
@@ -145,7 +152,9 @@ fn deliver_stored(
     let form = form_of(&exchange.request, &object, route, cx);
     exchange.record.status = Some(form.status(object.status));
     let content_type = object.head.get(Name::ContentType).unwrap_or_default();
-    exchange.record.tell_type(cx.shared.settings.log, form.content_type().unwrap_or(content_type));
+    exchange
+        .record
+        .tell_type(cx.shared.settings.log.as_ref(), form.content_type().unwrap_or(content_type));
     let whole = exchange.edited(&object.head);
     let shape = compression::of_stored(&object, (&form, &whole), route, exchange, connection, cx);
     let stored = shape.stored();
@@ -195,7 +204,7 @@ fn deliver_direct(
     let DirectResponse { status, head, content, not_stored } = response;
     exchange.record.status = Some(*status);
     let content_type = head.get(Name::ContentType).unwrap_or_default();
-    exchange.record.tell_type(cx.shared.settings.log, content_type);
+    exchange.record.tell_type(cx.shared.settings.log.as_ref(), content_type);
     exchange.cache_status.detail = Some(not_stored.name());
     let out = connection.output.bytes();
     let head = exchange.edited(head);
@@ -224,7 +233,9 @@ fn deliver_file(
     exchange.record.status = Some(form.status(status));
     exchange.cache_status.detail = Some("file");
     let content_type = head.get(Name::ContentType).unwrap_or_default();
-    exchange.record.tell_type(cx.shared.settings.log, form.content_type().unwrap_or(content_type));
+    exchange
+        .record
+        .tell_type(cx.shared.settings.log.as_ref(), form.content_type().unwrap_or(content_type));
     let (at, end) = extent(&form, &exchange.request, length);
     let out = connection.output.bytes();
     form.write_head(out, &shape.head(exchange.edited(&head), exchange.request.fields()), length);

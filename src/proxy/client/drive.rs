@@ -133,6 +133,7 @@ impl Client {
                 exchange.record.reason.get_or_insert(reason);
                 let sent = connection.output.left().saturating_sub(exchange.sent_before);
                 exchange.record.sent_in_all = sent;
+                exchange.record.received_in_all = connection.take_received();
                 exchange.record(cx);
                 reset = exchange.persistence.delimits_content();
             }

@@ -89,7 +89,7 @@ impl Exchange {
         let media_type = page.map_or(respond::TEXT, |page| page.media_type.as_bytes());
         let page = page.map(|page| &**page);
         let (status, sent) = respond::error(connection.output.bytes(), error, page, context);
-        self.record.tell_type(cx.shared.settings.log, media_type);
+        self.record.tell_type(cx.shared.settings.log.as_ref(), media_type);
         self.record.status = Some(status);
         self.record.sent = sent;
     }

@@ -73,6 +73,7 @@ impl FetchPlan {
             key: query.key,
             client: record.client,
             behind: record.behind,
+            id: record.id.clone(),
             destination: record.destination,
             is_secure: record.is_secure(),
             user: record.user.clone(),

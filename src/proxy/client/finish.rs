@@ -18,6 +18,7 @@ pub(super) fn finish(
 ) -> Flow {
     exchange.upload.end(&ExchangeError::ClientGone, connection, cx);
     exchange.record.sent_in_all = connection.output.total() - exchange.sent_before;
+    exchange.record.received_in_all = connection.take_received();
     exchange.record(cx);
     cx.budget.spend_operation(); // many small exchanges in a row are much work, too
     if !std::mem::replace(&mut connection.served, true) {

@@ -50,7 +50,7 @@ fn write_response(
     let next = exchange
         .respond(connection, cx, |out, _, context| respond::of_hook(out, response, context));
     let content_type = response.fields().get(Name::ContentType).unwrap_or_default();
-    exchange.record.tell_type(cx.shared.settings.log, content_type);
+    exchange.record.tell_type(cx.shared.settings.log.as_ref(), content_type);
     next
 }
 

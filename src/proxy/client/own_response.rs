@@ -32,7 +32,8 @@ impl Exchange {
         let (status, sent) = write(connection.output.bytes(), &self.request, context);
         let sent = compress(begin, (status, sent), self, connection, cx);
         self.record.outcome = Outcome::Own;
-        self.record.tell_type(cx.shared.settings.log, if sent > 0 { respond::TEXT } else { b"" });
+        self.record
+            .tell_type(cx.shared.settings.log.as_ref(), if sent > 0 { respond::TEXT } else { b"" });
         self.record.status = Some(status);
         self.record.sent = sent;
         Next::Go(State::Finish)

@@ -110,7 +110,10 @@ fn begin(head: RequestHead, connection: &mut Connection, cx: &mut ClientCx<'_>) 
     record.tls.clone_from(&connection.tls);
     record.tls_in_front = connection.tls_in_front;
     let is_reverse = settings.service(connection.listener.service()).is_reverse();
-    record.behind = Behind::of(record.peer(), head.fields(), settings, is_reverse).client;
+    let behind = Behind::of(record.peer(), head.fields(), settings, is_reverse);
+    record.behind = behind.client;
+    let given = behind.request_id(head.fields());
+    record.id = Some(given.unwrap_or_else(|| cx.shared.request_ids.make()));
     let mut persistence = Persistence::of(&head, is_reverse);
     persistence.keep_only_if(!cx.shared.draining);
     let challenge = cx.shared.identity.http_answer(&head).map(Box::from);
@@ -170,7 +173,8 @@ pub(super) fn refuse(
     record.status = Some(status);
     record.sent = sent;
     record.sent_in_all = connection.output.total() - before;
-    record.tell_type(cx.shared.settings.log, respond::TEXT);
+    record.received_in_all = connection.take_received() + connection.input.unread().len() as u64;
+    record.tell_type(cx.shared.settings.log.as_ref(), respond::TEXT);
     cx.shared.record(&record, cx.reactor.now());
     Flow::Enter(Phase::Close(Close::lingering()))
 }

@@ -61,7 +61,9 @@ pub(super) fn route(
         Ok(Routed::Answer(answer, _)) => {
             let next = exchange
                 .respond(connection, cx, |out, _, context| respond::fixed(out, &answer, context));
-            exchange.record.tell_type(cx.shared.settings.log, answer.media_type.as_bytes());
+            exchange
+                .record
+                .tell_type(cx.shared.settings.log.as_ref(), answer.media_type.as_bytes());
             next
         }
         Ok(Routed::Folder(wanted, _)) => Next::Go(State::Open(Opening { wanted, job: None })),

@@ -152,6 +152,7 @@ fn pump_into(
             Some(received) => {
                 if let Poll::Ready(Ok(n)) = received {
                     connection.codec.skip_content(n as u64);
+                    connection.input.skip(n);
                 }
                 received
             }

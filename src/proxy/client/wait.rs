@@ -53,6 +53,7 @@ pub(super) fn wait(
     }
     let arrival = arrival(&mut wait, &exchange.request, cx);
     if !matches!(arrival, Arrival::Nothing) {
+        exchange.record.timings = cx.shared.responses[wait.reading.response].timings;
         connection.timers.stop(ClientTimer::Join);
     }
     match arrival {

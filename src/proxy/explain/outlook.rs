@@ -53,6 +53,9 @@ pub(super) fn outlook(
         }
         findings.push(TraceEvent::Stored(Stored::of(object, selected, now.mono)));
     }
+    if let Some((reason, ago)) = shared.not_stored.get(&key, now.mono) {
+        findings.push(TraceEvent::NotStored(reason, ago));
+    }
     let upgrades = RequestFacts::of(request, None, &shared.settings).upgrade.is_some();
     let bypass = policy.and_then(|policy| policy.bypass(request));
     let (action, asks_origin) = match (upgrades, bypass) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Poll, ready};
 
 use crate::proxy::error::ExchangeError;
+use crate::proxy::observe::timings::Timings;
 use crate::proxy::origin::Origins;
 use crate::proxy::origin::dial::Dial;
 use crate::proxy::origin::pool::OriginConnection;
@@ -61,7 +62,10 @@ fn connect(
     let Shared { origins, settings, counters, .. } = &mut *cx.shared;
     let connection =
         ready!(dial.drive(cx.reactor, origins, settings, &mut counters.origin_handshakes))?;
-    cx.shared.counters.dialled += 1;
+    counters.dialled += 1;
+    counters.latencies.count_steps(&dial.timings);
+    let timings = &mut fetch.response(&mut cx.shared.responses).timings;
+    *timings = Timings { queue: timings.queue, ..dial.timings };
     Poll::Ready(Ok(connection))
 }
 

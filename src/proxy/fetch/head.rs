@@ -9,6 +9,7 @@ use crate::cache::OriginFailure;
 use crate::http::hop::ConnectionOptions;
 use crate::http::{ClientEvent, ResponseHead, Status, Version, hop};
 use crate::proxy::error::ExchangeError;
+use crate::proxy::observe::timings::Timings;
 use crate::proxy::timers::FetchTimer;
 use crate::proxy::transfer::pending_response::{FetchResult, OriginSide, ResponseMeta};
 use crate::tls::Problem;
@@ -29,6 +30,7 @@ pub(super) fn head(fetch: &mut Fetch, mut attempt: Box<Attempt>, cx: &mut FetchC
         Poll::Ready(Err(error)) => return Next::Fail(State::Head(attempt), error),
         Poll::Ready(Ok(head)) => head,
     };
+    note_first_byte(fetch, &attempt, cx);
     remember_version(fetch, &head, cx);
     if head.status() == Status::SWITCHING_PROTOCOLS {
         return switch(fetch, attempt, &head, cx);
@@ -53,6 +55,13 @@ pub(super) fn head(fetch: &mut Fetch, mut attempt: Box<Attempt>, cx: &mut FetchC
         Ok(AfterHead::AskAgain) => Next::Go(fetch.ask_again(attempt, cx)),
         Err(error) => Next::Fail(State::Head(attempt), error),
     }
+}
+
+/// Records the time from the start of the request until its response has begun.
+fn note_first_byte(fetch: &Fetch, attempt: &Attempt, cx: &mut FetchCx<'_>) {
+    let first_byte = Some(cx.reactor.now().mono.saturating_duration_since(attempt.sent_at));
+    cx.shared.counters.latencies.count_steps(&Timings { first_byte, ..Timings::default() });
+    fetch.response(&mut cx.shared.responses).timings.first_byte = first_byte;
 }
 
 fn receive(

@@ -10,6 +10,7 @@ use crate::balance::{Ask, EndpointId, Outcome};
 use crate::http::{Scheme, Status, cookie};
 use crate::proxy::address_text::AddressText;
 use crate::proxy::error::ExchangeError;
+use crate::proxy::observe::timings::Timings;
 use crate::proxy::origin::groups::{Choice, Groups, Place, RunningGroup};
 use crate::proxy::routing::route::Origin;
 use crate::proxy::settings::group::{HashSource, OriginGroup};
@@ -51,6 +52,9 @@ pub(super) fn take_place(
             let origin = Arc::clone(&place.origin);
             fetch.request.origin = Some(Arc::clone(&origin));
             fetch.place = Some(place);
+            let queue = Some(now.saturating_duration_since(fetch.began));
+            cx.shared.counters.latencies.count_steps(&Timings { queue, ..Timings::default() });
+            fetch.response(&mut cx.shared.responses).timings.queue = queue;
             Poll::Ready(Ok(origin))
         }
         Choice::None => Poll::Ready(Err(fetch.no_member(cx))),

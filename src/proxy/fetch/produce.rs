@@ -122,7 +122,7 @@ fn append(
         let more = || (ApplicationError::Long, "more content than was promised".to_owned());
         *left = left.checked_sub(piece.len() as u64).ok_or_else(more)?;
     }
-    cx.budget.spend_in(piece.len());
+    cx.budget.spend_in(piece.len()); // an application is an origin here, too
     fetch.response(&mut cx.shared.responses).body.push_buffer(piece, cx.reactor);
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::cache::{CacheKey, Object, Presented};
 use crate::http::{BodyLength, Fields, Method, Name, RequestHead, Status};
+use crate::proxy::observe::request_id::RequestId;
 use crate::proxy::routing::request_facts::RequestFacts;
 use crate::proxy::routing::route::{Origin, Route};
 use crate::proxy::settings::sites::site_route::CacheMode;
@@ -35,6 +36,8 @@ pub(crate) struct FetchRequest {
     pub(crate) destination: SocketAddr,
     /// True if the client speaks TLS, with this proxy or a trusted one in front.
     pub(crate) is_secure: bool,
+    /// The identifier of the request.
+    pub(crate) id: Option<RequestId>,
     /// The authenticated user.
     pub(crate) user: Option<Arc<str>>,
     /// Stored responses to be validated: the origin may confirm one of them (304).

@@ -21,6 +21,9 @@ use crate::tls::PeerCertificate;
 
 use super::request::FetchRequest;
 
+/// Field with the identifier of a request.
+const REQUEST_ID: &str = "X-Request-Id";
+
 /// Writes the head of a request to an origin.
 pub(super) fn request_head(out: &mut Vec<u8>, fetch: &FetchRequest, settings: &Settings) {
     let FetchRequest { head: request, route, .. } = fetch;
@@ -85,9 +88,18 @@ fn write_fields(
     }
     ask_whether_still_valid(head, validate);
     if fetch.is_reverse() {
+        identify(fetch, head);
         certificate_of(fetch).into_iter().for_each(|certificate| tell(certificate, head));
     }
     add_fields(head, fetch, behind);
+}
+
+/// Tells the origin the identifier of the request, unless the route drops the field.
+fn identify(fetch: &FetchRequest, head: &mut HeadWriter<'_>) {
+    let is_dropped = edits_of(fetch).is_some_and(|edits| edits.drops_alike(REQUEST_ID.as_bytes()));
+    if let Some(id) = fetch.id.as_ref().filter(|_| !is_dropped) {
+        head.field(REQUEST_ID, id.to_string().as_bytes());
+    }
 }
 
 /// Writes the fields of the client's request that are forwarded. A request for the cache, which
@@ -127,6 +139,7 @@ fn forward_fields(
             | Name::XForwardedProto
             | Name::Forwarded => {}
             Name::Other if field.is_named(b"X-Forwarded-Port") => {}
+            Name::Other if fetch.is_reverse() && field.is_named(REQUEST_ID.as_bytes()) => {}
             Name::Other
                 if certificate_of(fetch).is_some() && claims::is_of_certificate(field.name) => {}
             Name::Other if !may_say(&field, request.method(), behind, settings) => {}

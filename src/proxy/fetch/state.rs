@@ -53,6 +53,8 @@ pub(crate) struct Fetch {
     /// Set once the client was sent a 100 in place of the origin.
     pub(super) continue_sent: bool,
     pub(super) timers: FetchTimers,
+    /// Time at which the fetch, or its latest attempt, began to look for a place.
+    pub(super) began: Instant,
     /// Bytes counted as memory of connections.
     pub(crate) held: usize,
 }
@@ -144,6 +146,7 @@ impl Fetch {
                 request,
                 continue_sent: false,
                 timers: FetchTimers::default(),
+                began: now,
                 held: 0,
             }
         });

@@ -51,7 +51,7 @@ impl AccessLog {
     }
 
     /// Adds the line of a finished exchange.
-    pub(crate) fn record(&mut self, record: &ExchangeRecord, format: LogFormat, now: Now) {
+    pub(crate) fn record(&mut self, record: &ExchangeRecord, format: &LogFormat, now: Now) {
         log_line::write(record, format, now, &mut self.dates, &mut self.lines);
     }
 

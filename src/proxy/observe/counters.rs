@@ -4,10 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::http::ContentCoding;
+use crate::reactor::Budget;
 use crate::throttle::BanAction;
+use crate::time::Now;
 
 use super::exchange_record::ExchangeRecord;
 use super::handshakes::Handshakes;
+use super::latencies::Latencies;
 use super::outcome::Outcome;
 
 /// Counters of events since the start.
@@ -15,8 +18,18 @@ use super::outcome::Outcome;
 pub(crate) struct Counters {
     /// Requests and bytes of content sent, by outcome.
     pub(super) outcomes: [(u64, u64); Outcome::ALL.len()],
+    /// Responses sent, by status.
+    pub(super) statuses: BTreeMap<u16, u64>,
+    /// Durations of exchanges and their steps.
+    pub(crate) latencies: Latencies,
+    /// Bytes received from and sent to clients, tunnels included.
+    pub(crate) of_clients: Traffic,
+    /// Bytes received from and sent to origins, tunnels included.
+    pub(crate) of_origins: Traffic,
     /// Requests denied, by rule.
     pub(super) denials: BTreeMap<Cow<'static, str>, u64>,
+    /// Responses that were not stored, by reason.
+    pub(super) not_stored: BTreeMap<&'static str, u64>,
     /// Requests that a report rule would have denied.
     pub(super) reported: u64,
     /// Timeouts that ended exchanges, by cause.
@@ -51,6 +64,21 @@ pub(crate) struct Counters {
     pub(crate) client_bans: BanCounters,
     /// Compression on the fly.
     pub(crate) compression: CompressionCounters,
+}
+
+/// Bytes received and sent, as HTTP has them: inside TLS.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(super) received: u64,
+    pub(super) sent: u64,
+}
+
+impl Traffic {
+    /// Counts the bytes of a drive.
+    pub(crate) const fn count(&mut self, budget: &Budget) {
+        self.received += budget.received();
+        self.sent += budget.sent();
+    }
 }
 
 /// Work of compression, and what it was good for.
@@ -99,12 +127,19 @@ impl BanCounters {
 
 impl Counters {
     /// Counts a finished exchange.
-    pub(crate) fn count(&mut self, record: &ExchangeRecord) {
+    pub(crate) fn count(&mut self, record: &ExchangeRecord, now: Now) {
+        self.latencies.count(record, record.elapsed(now));
+        if let Some(status) = record.status {
+            *self.statuses.entry(status.code()).or_default() += 1;
+        }
         let (requests, sent) = &mut self.outcomes[record.outcome as usize];
         *requests += 1;
         *sent += record.sent;
         if let Some(coding) = record.coding {
             self.compression.responses[coding as usize] += 1;
+        }
+        if let Some(reason) = record.not_stored {
+            *self.not_stored.entry(reason.name()).or_default() += 1;
         }
         self.reported += u64::from(record.reported.is_some());
         let Some(reason) = &record.reason else { return };
@@ -113,6 +148,14 @@ impl Counters {
         } else if let Some(timeout) = reason.timeout() {
             *self.timeouts.entry(timeout.name()).or_default() += 1;
         }
+    }
+
+    /// Counts the bytes of a drive of a tunnel: those from the client to the origin, and those back.
+    pub(crate) const fn relay(&mut self, upwards: &Budget, downwards: &Budget) {
+        self.of_clients.received += upwards.received();
+        self.of_origins.sent += upwards.sent();
+        self.of_origins.received += downwards.received();
+        self.of_clients.sent += downwards.sent();
     }
 
     /// Returns the requests with this outcome, and the bytes of content sent for them.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::access::RequestContext;
+use crate::cache::NotStored;
 use crate::http::{ContentCoding, Method, RequestHead, Scheme, Status};
 use crate::proxy::error::ExchangeError;
 use crate::time::Now;
@@ -15,6 +16,8 @@ use super::log_format::LogFormat;
 use super::outcome::{Forwarded, Outcome};
 use super::peer::Peer;
 use super::reason::Reason;
+use super::request_id::RequestId;
+use super::timings::Timings;
 use super::trace_event::TraceEvent;
 
 /// The facts of one exchange, gathered while it lasts.
@@ -28,6 +31,8 @@ pub(crate) struct ExchangeRecord {
     pub(crate) listener: ListenerInfo,
     /// The address that the client has connected to; unspecified for a socket in the file system.
     pub(crate) destination: SocketAddr,
+    /// The identifier, once there is a request.
+    pub(crate) id: Option<RequestId>,
     /// The client's TLS session, if it has one.
     pub(crate) tls: Option<Arc<Facts>>,
     /// True if the client speaks TLS with a trusted proxy in front, as its PROXY header states.
@@ -48,12 +53,20 @@ pub(crate) struct ExchangeRecord {
     pub(crate) sent: u64,
     /// All bytes sent to the client: heads, content and its framing.
     pub(crate) sent_in_all: u64,
+    /// All bytes received for the request: its head, and content with its framing.
+    pub(crate) received_in_all: u64,
+    /// The time until the response began.
+    pub(crate) first_byte: Option<Duration>,
+    /// The steps of the request to the origin.
+    pub(crate) timings: Timings,
     /// The coding that this proxy has applied to the content.
     pub(crate) coding: Option<ContentCoding>,
     /// The media type in the response, without parameters, if the log shows it.
     pub(super) media_type: Option<Box<[u8]>>,
     /// The reason for which the request was forwarded, if it was.
     pub(crate) forwarded: Option<Forwarded>,
+    /// The reason for which the response of the origin was not stored.
+    pub(crate) not_stored: Option<NotStored>,
     /// True if the origin could not validate the stale response that is served.
     pub(crate) refresh_failed: bool,
     /// The name of the group of origins that the route of a site leads to.
@@ -78,6 +91,7 @@ impl ExchangeRecord {
             behind: client.ip(),
             destination: listener.address,
             listener,
+            id: None,
             tls: None,
             tls_in_front: false,
             auth_site: None,
@@ -89,9 +103,13 @@ impl ExchangeRecord {
             status: None,
             sent: 0,
             sent_in_all: 0,
+            received_in_all: 0,
+            first_byte: None,
+            timings: Timings::default(),
             coding: None,
             media_type: None,
             forwarded: None,
+            not_stored: None,
             refresh_failed: false,
             group: None,
             origin: None,
@@ -132,8 +150,8 @@ impl ExchangeRecord {
     }
 
     /// Records the media type of the response, if the log shows it.
-    pub(crate) fn tell_type(&mut self, format: Option<LogFormat>, content_type: &[u8]) {
-        if format == Some(LogFormat::Squid) {
+    pub(crate) fn tell_type(&mut self, format: Option<&LogFormat>, content_type: &[u8]) {
+        if format.is_some_and(LogFormat::shows_type) {
             let end = content_type.iter().position(|byte| b"; \t".contains(byte));
             let media_type = &content_type[..end.unwrap_or(content_type.len())];
             self.media_type = (!media_type.is_empty()).then(|| media_type.into());

@@ -143,6 +143,9 @@ pub(super) fn push_right(out: &mut String, number: u64, unit: &str, width: usize
     out.push_str(unit);
 }
 
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /// Formatted dates; the last one is cached, since most lines of a second share it.
 #[derive(Debug, Default)]
 pub(super) struct Dates {
@@ -163,6 +166,17 @@ impl Dates {
         let parts = [&text[5..7], "/", &text[8..11], "/", &text[12..16], ":", &text[17..25]];
         out.extend(parts);
         out.push_str(" +0000");
+    }
+
+    /// Adds date and time in the format of RFC 3339, with milliseconds.
+    pub(super) fn push_rfc3339(&mut self, out: &mut String, since_epoch: Duration) {
+        let text = self.text(since_epoch.as_secs());
+        let month = MONTHS.iter().position(|&month| month == &text[8..11]).unwrap_or_default();
+        out.extend([&text[12..16], "-"]);
+        push_number(out, month as u64 + 1, 2);
+        out.extend(["-", &text[5..7], "T", &text[17..25], "."]);
+        push_number(out, since_epoch.subsec_millis().into(), 3);
+        out.push('Z');
     }
 
     fn text(&mut self, second: u64) -> &str {
@@ -226,5 +240,8 @@ mod tests {
         assert_eq!(dates.time(784_111_777), "08:49:37");
         let apache = pushed(|out| dates.push_apache(out, 784_111_777));
         assert_eq!(apache, "06/Nov/1994:08:49:37 +0000");
+        let time = Duration::from_millis(784_111_777_042);
+        let rfc3339 = pushed(|out| dates.push_rfc3339(out, time));
+        assert_eq!(rfc3339, "1994-11-06T08:49:37.042Z");
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::access::{AddressClass, Denial, DestinationRule, Host, RuleRef};
-use crate::cache::{LifetimeSource, Object};
+use crate::cache::{LifetimeSource, NotStored, Object};
 use crate::http::{ContentCoding, Status};
 use crate::proxy::error::ExchangeError;
 use crate::throttle::BanAction;
@@ -55,6 +55,8 @@ pub(crate) enum TraceEvent {
     Keyed(Arc<str>),
     /// A response stored under the key.
     Stored(Stored),
+    /// The last response was not stored for this reason, and the time since then.
+    NotStored(NotStored, Duration),
     /// Action of the cache.
     Looked(Cow<'static, str>),
     /// The coding in which the stored response would be sent, and true if it has that form already; or the
@@ -195,6 +197,10 @@ impl Display for TraceEvent {
                 }
                 write!(f, "; {}", stored.freshness())
             }
+            Self::NotStored(reason, ago) => {
+                let (reason, ago) = (reason.name(), ago.as_secs());
+                write!(f, "the last response was not stored: {reason} ({ago} s ago)")
+            }
             Self::Looked(what) => f.write_str(what),
             Self::Compressed(Ok((coding, true))) => write!(f, "{coding}, compressed before"),
             Self::Compressed(Ok((coding, false))) => write!(f, "{coding}, to be compressed"),
@@ -238,6 +244,7 @@ impl TraceEvent {
             Self::Allowed(_) | Self::Failed(_) | Self::Dropped(_) => "verdict",
             Self::Keyed(_) => "key",
             Self::Stored(_) => "stored",
+            Self::NotStored(..) => "not-stored",
             Self::Looked(_) => "cache",
             Self::Compressed(_) => "coding",
         }
@@ -301,6 +308,9 @@ impl TraceEvent {
                 .text("text", &error.to_string()),
             Self::Keyed(key) => object.text("key", key),
             Self::Stored(stored) => stored.json(&mut object),
+            Self::NotStored(reason, ago) => {
+                object.text("reason", reason.name()).number("ago", ago.as_secs())
+            }
             Self::Looked(what) => object.text("would", what),
             Self::Compressed(Ok((coding, is_stored))) => {
                 object.text("coding", coding.name()).bare("stored", is_stored)

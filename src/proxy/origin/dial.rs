@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::task::{Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::access::{Host, RuleRef};
 use crate::balance::OriginAddress;
@@ -18,6 +18,7 @@ use crate::dns::{Addresses, NameError};
 use crate::proxy::error::ExchangeError;
 use crate::proxy::mail::Mail;
 use crate::proxy::observe::handshakes::Handshakes;
+use crate::proxy::observe::timings::Timings;
 use crate::proxy::routing::route::Origin;
 use crate::proxy::settings::Settings;
 use crate::reactor::{
@@ -51,6 +52,9 @@ pub(crate) struct Dial {
     complete: bool,
     /// The report rule that would have denied one of the addresses.
     pub(crate) reported: Option<RuleRef>,
+    /// Durations of the steps so far, and the time at which the present one began.
+    pub(crate) timings: Timings,
+    step_began: Instant,
     /// True if idle connections were closed to free descriptors for this dial.
     made_room: bool,
 }
@@ -77,6 +81,8 @@ impl Dial {
             checked: None,
             complete: false,
             reported: None,
+            timings: Timings::default(),
+            step_began: now,
             made_room: false,
         }
     }
@@ -99,6 +105,7 @@ impl Dial {
         loop {
             if self.introduction.is_none() && self.handshake.is_none() {
                 let connection = ready!(self.connect(reactor, origins, settings)?);
+                self.timings.connect = Some(self.end_step(reactor.now().mono));
                 let until = self.handshake_deadline(reactor.now().mono, settings);
                 let version = self.origin.proxy_protocol;
                 let introduction = Introduction::begin(connection, version, self.ends, until);
@@ -118,12 +125,20 @@ impl Dial {
             let done = ready!(handshake.drive(reactor, handshakes));
             self.handshake = None;
             match done {
-                Ok(connection) => return Poll::Ready(Ok(connection)),
+                Ok(connection) => {
+                    self.timings.handshake = Some(self.end_step(reactor.now().mono));
+                    return Poll::Ready(Ok(connection));
+                }
                 Err(failure)
                     if failure.is_of_address && address.is_some_and(|it| self.rejects(it)) => {}
                 Err(failure) => return Poll::Ready(Err(failure.error)),
             }
         }
+    }
+
+    /// Returns the duration of the present step, which ends, and begins the next one.
+    fn end_step(&mut self, now: Instant) -> Duration {
+        now.saturating_duration_since(std::mem::replace(&mut self.step_began, now))
     }
 
     /// Rejects an address that has connected. Returns true if there are others to try.
@@ -226,6 +241,7 @@ impl Dial {
             (None, Poll::Pending) => return Poll::Pending,
             (None, Poll::Ready(Err(error))) => return Poll::Ready(Err(error)),
             (None, Poll::Ready(Ok(allowed))) => {
+                self.timings.lookup = Some(self.end_step(reactor.now().mono));
                 self.connector = Some(self.connect_to(allowed, reactor.now().mono, settings));
             }
             (Some(_), Poll::Pending) => {}

@@ -12,7 +12,7 @@ use crate::balance::{
     QueueFull, Seed, Selection,
 };
 use crate::proxy::mail::Mail;
-use crate::proxy::observe::stats::OriginGauge;
+use crate::proxy::observe::stats::gauges::OriginGauge;
 use crate::proxy::routing::route::Origin;
 use crate::proxy::settings::group::OriginGroup;
 use crate::reactor::{Arena, Id, Reactor, Token, Wake};

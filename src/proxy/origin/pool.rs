@@ -101,6 +101,11 @@ impl Pool {
         }
     }
 
+    /// Returns the number of connections that may be kept.
+    pub(crate) const fn bound(&self) -> usize {
+        self.bound
+    }
+
     /// Changes the bound. Connections beyond it are not closed at once.
     pub(crate) const fn set_bound(&mut self, bound: usize) {
         self.bound = bound;

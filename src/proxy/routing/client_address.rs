@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use crate::http::{Authority, Fields, HeadWriter, Name, Scheme, list};
 use crate::proxy::address_text::AddressText;
 use crate::proxy::observe::peer::Peer;
+use crate::proxy::observe::request_id::RequestId;
 use crate::proxy::settings::Settings;
 
 /// The client that a request is from, and the URL that it requested, as far as trusted proxies
@@ -45,6 +46,11 @@ impl<'a> Behind<'a> {
             agrees: false,
         };
         if trusted { alone.believing(fields, settings) } else { alone }
+    }
+
+    /// Returns the identifier that a trusted peer has given the request.
+    pub(crate) fn request_id(&self, fields: &Fields) -> Option<RequestId> {
+        fields.all_named(b"x-request-id").next().filter(|_| self.trusted).and_then(RequestId::read)
     }
 
     fn believing(self, fields: &'a Fields, settings: &Settings) -> Self {

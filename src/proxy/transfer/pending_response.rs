@@ -12,6 +12,7 @@ use crate::cache::{NotStored, Object, OriginFailure, Storable};
 use crate::http::range::Part;
 use crate::http::{BodyLength, Fields, Status};
 use crate::proxy::error::ExchangeError;
+use crate::proxy::observe::timings::Timings;
 use crate::proxy::origin::groups::Place;
 use crate::proxy::origin::pool::OriginConnection;
 use crate::reactor::{Token, Wake};
@@ -87,6 +88,8 @@ pub(crate) struct PendingResponse {
     pub(crate) accounted: usize,
     /// Bytes of the body charged to the memory of connections.
     pub(crate) passing: usize,
+    /// The steps of the fetch so far.
+    pub(crate) timings: Timings,
     /// The connection after a switch.
     pub(crate) switched: Option<OriginSide>,
 }
@@ -101,6 +104,7 @@ impl PendingResponse {
             object: None,
             accounted: 0,
             passing: 0,
+            timings: Timings::default(),
             switched: None,
         }
     }

@@ -15,11 +15,13 @@ use super::buffer_pool::BufferPool;
 pub(crate) struct RecvBuffer {
     bytes: Vec<u8>,
     start: usize,
+    /// Bytes consumed so far.
+    consumed: u64,
 }
 
 impl RecvBuffer {
     pub(crate) const fn new() -> Self {
-        Self { bytes: Vec::new(), start: 0 }
+        Self { bytes: Vec::new(), start: 0, consumed: 0 }
     }
 
     /// Returns the bytes not consumed yet.
@@ -36,9 +38,20 @@ impl RecvBuffer {
         self.bytes.capacity()
     }
 
+    /// Returns the bytes consumed so far, those [skipped](Self::skip) among them.
+    pub(crate) const fn consumed(&self) -> u64 {
+        self.consumed
+    }
+
+    /// Counts bytes as consumed that were received past the buffer.
+    pub(crate) const fn skip(&mut self, n: usize) {
+        self.consumed += n as u64;
+    }
+
     /// Marks the first `n` unread bytes as consumed.
     pub(crate) fn consume(&mut self, n: usize) {
         self.start += n;
+        self.consumed += n as u64;
         debug_assert!(self.start <= self.bytes.len());
     }
 

@@ -114,7 +114,9 @@ impl Worker {
         let Some(client) = self.clients.get_mut(id) else { return };
         let Self { shared, fetches, tunnels, compressors, .. } = self;
         let mut cx = ClientCx::new(reactor, shared, fetches, tunnels, compressors);
-        match client.drive(&mut cx) {
+        let drive = client.drive(&mut cx);
+        cx.shared.counters.of_clients.count(&cx.budget);
+        match drive {
             Drive::Gone => {
                 if let Some(client) = self.clients.remove(id) {
                     client.end(&mut cx);
@@ -136,7 +138,9 @@ impl Worker {
     fn drive_fetch(&mut self, id: Id<Fetch>, reactor: &mut Reactor<Mail>) {
         let Some(fetch) = self.fetches.get_mut(id) else { return };
         let mut cx = FetchCx { reactor, shared: &mut self.shared, budget: Budget::default() };
-        if fetch.drive(&mut cx) {
+        let continues = fetch.drive(&mut cx);
+        cx.shared.counters.of_origins.count(&cx.budget);
+        if continues {
             let held = fetch.holds(reactor);
             self.shared.memory.count(&mut fetch.held, held);
         } else {

@@ -31,7 +31,9 @@ use crate::proxy::explain::{ExplainTask, Explainer, Explanation};
 use crate::proxy::fetch::state::Fetch;
 use crate::proxy::hook::Hook;
 use crate::proxy::mail::{Command, Mail};
-use crate::proxy::observe::stats::{Gauges, OriginGauge, Stats};
+use crate::proxy::observe::process_figures::ProcessProbe;
+use crate::proxy::observe::stats::Stats;
+use crate::proxy::observe::stats::gauges::{GaugeLimits, Gauges, OriginGauge};
 use crate::proxy::origin::pool::Idle;
 use crate::proxy::origin::resolver::ResolverTask;
 use crate::proxy::settings::Settings;
@@ -175,6 +177,11 @@ impl Worker {
         self.shared.explain = Some(command);
     }
 
+    /// Sets the source of the figures of the process for metrics. There are none without it.
+    pub fn set_process_probe(&mut self, probe: Box<dyn ProcessProbe>) {
+        self.shared.process = Some(probe);
+    }
+
     /// Sets the hook, which is called for each request from now on, in place of an earlier one. The hook
     /// stays across reloads.
     pub fn set_hook(&mut self, hook: Box<dyn Hook>) {
@@ -313,7 +320,8 @@ impl Worker {
     /// Returns the metrics at the time `now`; `load` is that of the reactor.
     #[must_use]
     pub fn stats(&self, load: &LoopStats, now: Now) -> Stats {
-        Stats::of(&self.shared.counters, &self.gauges(now), load)
+        let figures = self.shared.process_figures();
+        Stats::of(&self.shared.counters, &self.gauges(now), load, figures, now)
     }
 
     /// Returns the days that are left to the certificates of this server, by their first name; of those
@@ -353,6 +361,13 @@ impl Worker {
             certificates: self.certificates(now.wall),
             origins: self.origins(now.mono),
             bans: self.shared.throttling.bans.len(),
+            filled: self.shared.admission.filled(),
+            limits: GaugeLimits {
+                cache: self.shared.cache.limits().memory,
+                clients: self.shared.admission.places(),
+                pooled: self.shared.origins.pool.bound(),
+                memory: self.shared.memory.bound(),
+            },
         }
     }
 

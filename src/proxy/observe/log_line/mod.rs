@@ -1,19 +1,18 @@
 //! Lines of the access log, in each format.
 
-use std::fmt::{Display, Write};
+mod fields;
+
 use std::time::Duration;
 
 use crate::http::{Method, Name, RequestHead, Status};
 use crate::proxy::address_text::AddressText;
 use crate::proxy::error::{ExchangeError, Timeout};
 use crate::time::Now;
-use crate::tls::Facts;
 
 use super::exchange_record::ExchangeRecord;
 use super::log_format::LogFormat;
 use super::log_text::{
-    Dates, around_secret, fill, push_escaped, push_json, push_number, push_quoted, push_right,
-    push_url,
+    Dates, around_secret, fill, push_escaped, push_number, push_right, push_url,
 };
 use super::outcome::{Forwarded, Outcome};
 use super::reason::Reason;
@@ -21,7 +20,7 @@ use super::reason::Reason;
 /// Adds the line of an exchange that ends `now`, with its line end.
 pub(super) fn write(
     record: &ExchangeRecord,
-    format: LogFormat,
+    format: &LogFormat,
     now: Now,
     dates: &mut Dates,
     out: &mut String,
@@ -31,29 +30,10 @@ pub(super) fn write(
         LogFormat::Human => line.human(dates, out),
         LogFormat::Combined => line.combined(dates, out),
         LogFormat::Squid => line.squid(out),
-        LogFormat::Json => line.json(out),
+        LogFormat::Json => line.json(dates, out),
+        LogFormat::Custom(format) => line.custom(format, dates, out),
     }
     out.push('\n');
-}
-
-/// Adds the TLS session of a client as a member of a JSON object.
-fn push_tls(out: &mut String, facts: &Facts) {
-    out.extend([
-        ",\"tls\":{\"version\":\"",
-        facts.version,
-        "\",\"cipher\":\"",
-        &facts.cipher,
-        "\"",
-    ]);
-    if let Some(name) = &facts.server_name {
-        out.push_str(",\"sni\":");
-        push_quoted(out, name);
-    }
-    if let Some(certificate) = &facts.certificate {
-        out.push_str(",\"cert\":");
-        push_quoted(out, &certificate.subject);
-    }
-    out.extend([",\"resumed\":", if facts.is_resumed { "true" } else { "false" }, "}"]);
 }
 
 struct LogLine<'a> {
@@ -103,6 +83,9 @@ impl LogLine<'_> {
             }
             out.push(']');
         }
+        if let Some(reason) = record.not_stored {
+            out.extend(["  [not-stored ", reason.name(), "]"]);
+        }
         if let Some(certificate) = record.client_certificate() {
             out.push_str("  [cert ");
             push_escaped(out, certificate.subject.as_bytes());
@@ -140,6 +123,7 @@ impl LogLine<'_> {
         out.push_str("\" \"");
         push_escaped(out, self.field(Name::UserAgent));
         out.push('"');
+        self.push_not_stored(out);
     }
 
     /// Writes Squid's format `squid`:
@@ -168,68 +152,7 @@ impl LogLine<'_> {
             None => out.push_str(" HIER_NONE/- "),
         }
         push_url(out, record.media_type.as_deref().unwrap_or(b"-"));
-    }
-
-    fn json(&self, out: &mut String) {
-        let record = self.record;
-        out.push_str("{\"time\":");
-        push_seconds(out, record.started.since_epoch());
-        out.push_str(",\"client\":\"");
-        self.push_client(out);
-        out.push('"');
-        if record.behind != record.client.ip() {
-            out.push_str(",\"peer\":\"");
-            out.push_str(AddressText::of(record.client.ip()).as_str());
-            out.push('"');
-        }
-        if let Some(user) = &record.user {
-            out.push_str(",\"user\":");
-            push_quoted(out, user);
-        }
-        record.tls.iter().for_each(|facts| push_tls(out, facts));
-        out.push_str(",\"method\":");
-        push_quoted(out, self.method());
-        out.push_str(",\"url\":\"");
-        self.push_target(out, push_json);
-        out.push_str("\",\"status\":");
-        match record.status {
-            Some(status) => push_number(out, status.code().into(), 3),
-            None => out.push_str("null"),
-        }
-        out.extend([",\"result\":\"", record.outcome.name(), "\",\"ms\":"]);
-        push_number(out, millis(self.elapsed()), 1);
-        out.push('.');
-        push_number(out, u64::from(self.elapsed().subsec_micros() % 1000), 3);
-        out.push_str(",\"bytes\":");
-        push_number(out, record.sent, 1);
-        if let Some(coding) = record.coding {
-            out.extend([",\"coding\":\"", coding.name(), "\""]);
-        }
-        if let Some(group) = &record.group {
-            out.push_str(",\"group\":");
-            push_quoted(out, group);
-        }
-        if let Some(origin) = record.origin {
-            out.push_str(",\"origin\":\"");
-            push_display(out, origin);
-            out.push('"');
-        }
-        if let Some(reason) = &record.reason {
-            out.push_str(",\"reason\":");
-            push_quoted(out, &reason.word());
-        }
-        if record.came_in_clear() {
-            out.push_str(",\"clear\":true");
-        }
-        if let Some(rule) = &record.reported {
-            out.push_str(",\"would_deny\":");
-            push_quoted(out, rule);
-        }
-        if let Some(failures) = record.failures {
-            out.push_str(",\"failures\":");
-            push_number(out, failures.into(), 1);
-        }
-        out.push('}');
+        self.push_not_stored(out);
     }
 
     fn elapsed(&self) -> Duration {
@@ -244,6 +167,14 @@ impl LogLine<'_> {
     fn push_user(&self, out: &mut String) {
         let user = self.record.user.as_deref().filter(|user| !user.is_empty());
         push_url(out, user.unwrap_or("-").as_bytes());
+    }
+
+    /// Adds the reason for which the response was not stored as a further column, if there is one: other
+    /// lines have the columns that readers of the format know.
+    fn push_not_stored(&self, out: &mut String) {
+        if let Some(reason) = self.record.not_stored {
+            out.extend([" not-stored:", reason.name()]);
+        }
     }
 
     fn method(&self) -> &str {
@@ -329,10 +260,6 @@ fn code_of_hit(request: Option<&RequestHead>, status: Option<Status>) -> &'stati
         Some(Status::NOT_MODIFIED) => "TCP_IMS_HIT",
         _ => "TCP_MEM_HIT",
     }
-}
-
-fn push_display(out: &mut String, value: impl Display) {
-    let _ = write!(out, "{value}"); // writing to a String does not fail
 }
 
 fn push_filled(out: &mut String, text: &str, width: usize) {

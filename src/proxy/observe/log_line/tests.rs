@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use crate::http::{HeadLimits, ParseError, ServerCodec, ServerEvent};
 use crate::proxy::observe::listener::{ListenerInfo, ListenerSettings};
+use crate::proxy::observe::log_field::LogField;
 use crate::reactor::{Clock, VirtualClock};
 
 use super::*;
@@ -29,7 +30,7 @@ fn request(target: &str, referer: &[u8], agent: &[u8]) -> Option<RequestHead> {
     }
 }
 
-fn written(record: &ExchangeRecord, format: LogFormat) -> String {
+fn written(record: &ExchangeRecord, format: &LogFormat) -> String {
     let mut out = String::new();
     write(record, format, VirtualClock::default().now(), &mut Dates::default(), &mut out);
     let line = out.strip_suffix('\n').expect("a line has an end").to_owned();
@@ -79,8 +80,7 @@ fn check_squid(line: &str) {
 
 /// Checks that the line is a flat JSON object with known names, each at most once.
 fn check_json(line: &str) {
-    let known = "time client user method url status result ms bytes reason";
-    let mut known: Vec<&str> = known.split(' ').collect();
+    let mut known: Vec<&str> = LogField::ALL.iter().map(|&(_, name, _)| name).collect();
     let mut rest = line.strip_prefix('{').expect("an object");
     loop {
         let behind = after_quoted(rest);
@@ -100,10 +100,20 @@ fn check_json(line: &str) {
 }
 
 fn check(record: &ExchangeRecord) {
-    check_human(&written(record, LogFormat::Human), record);
-    check_combined(&written(record, LogFormat::Combined));
-    check_squid(&written(record, LogFormat::Squid));
-    check_json(&written(record, LogFormat::Json));
+    check_human(&written(record, &LogFormat::Human), record);
+    check_combined(&written(record, &LogFormat::Combined));
+    check_squid(&written(record, &LogFormat::Squid));
+    check_json(&written(record, &LogFormat::Json));
+    check_custom(&written(
+        record,
+        "custom: \"{url}\" \"{agent}\" {status}".parse().as_ref().unwrap(),
+    ));
+}
+
+fn check_custom(line: &str) {
+    let rest = after_quoted(line).strip_prefix(' ').expect("the agent");
+    let status = after_quoted(rest).strip_prefix(' ').expect("the status");
+    assert!(status.bytes().all(|b| b.is_ascii_digit()), "{line}");
 }
 
 fn record() -> ExchangeRecord {
