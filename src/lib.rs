@@ -30,6 +30,8 @@ pub mod doctor;
 #[cfg(feature = "proxy")]
 pub mod files;
 #[cfg(feature = "proxy")]
+pub mod geo;
+#[cfg(feature = "proxy")]
 pub mod html;
 #[cfg(feature = "proxy")]
 pub mod http;

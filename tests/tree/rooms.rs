@@ -10,6 +10,7 @@ const ROOMS: &[&str] = &[
     "error",
     "observe",
     "hook",
+    "geography",
     "jobs",
     "settings",
     "files",

@@ -66,6 +66,7 @@ const FOLDERS: &[&str] = &[
     "dns",
     "doctor",
     "files",
+    "geo",
     "http",
     "proxy",
     "reactor",
