@@ -9,6 +9,7 @@ use divan::Bencher;
 use tidegate::access::{
     DestinationPolicy, GivenRule, Host, LocalAddresses, RequestContext, RuleSet, read_rules,
 };
+use tidegate::geo::Located;
 use tidegate::http::Scheme;
 
 fn main() {
@@ -41,6 +42,7 @@ fn asker() -> RequestContext<'static> {
     RequestContext {
         certificate: None,
         client: IpAddr::from([127, 0, 0, 1]),
+        located: Located::default(),
         user: None,
         listener: None,
         method: "GET",

@@ -6,6 +6,7 @@ use tidegate::access::{
     Denial, DestinationPolicy, GivenRule, Host, LocalAddresses, RequestContext, Rule, RuleOption,
     RuleSet, read_rules,
 };
+use tidegate::geo::Located;
 use tidegate::http::Scheme;
 
 /// Limit of the lines that are checked one by one.
@@ -88,6 +89,7 @@ pub(crate) fn check(
 fn asker() -> RequestContext<'static> {
     RequestContext {
         client: IpAddr::from([127, 0, 0, 1]),
+        located: Located::default(),
         user: Some("ann"),
         certificate: None,
         listener: None,

@@ -1,11 +1,16 @@
-//! Conditions of a rule: client, user, certificate, listener, port, address class, method, scheme.
+//! Conditions of a rule: client and its place, user, certificate, listener, port, address class, method,
+//! scheme.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-use crate::http::{Scheme, list};
+use crate::geo::{CorruptRecord, Country, GeoKinds, Located};
+use crate::http::Scheme;
 
+use super::condition_value::{
+    ListenerName, class, escaped, listener, method, network, scheme, user,
+};
 use super::net::Cidr;
 use super::ports::Ports;
 use super::special::AddressClass;
@@ -15,6 +20,8 @@ use super::special::AddressClass;
 pub struct RequestContext<'a> {
     /// Address of the client.
     pub client: IpAddr,
+    /// Country and autonomous system of the client, as far as databases know them.
+    pub located: Located,
     /// Name of the authenticated user.
     pub user: Option<&'a str>,
     /// Names in the client's verified certificate: those of its subject alternative name, and the
@@ -32,6 +39,8 @@ pub struct RequestContext<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Condition {
     Client,
+    Country,
+    Network,
     User,
     Certificate,
     Listener,
@@ -42,8 +51,10 @@ pub(super) enum Condition {
 }
 
 impl Condition {
-    const ALL: [(&'static str, Self); 8] = [
+    const ALL: [(&'static str, Self); 10] = [
         ("client", Self::Client),
+        ("country", Self::Country),
+        ("asn", Self::Network),
         ("user", Self::User),
         ("cert", Self::Certificate),
         ("listener", Self::Listener),
@@ -61,18 +72,14 @@ impl Condition {
     }
 }
 
-/// Listener as rules name it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum ListenerName {
-    Port(u16),
-    Address(SocketAddr),
-}
-
 /// Conditions of a rule. All have to hold; a condition with several values holds if one value
 /// matches.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Conditions {
     clients: Vec<Cidr>,
+    countries: Vec<Country>,
+    /// Numbers of autonomous systems of clients.
+    networks: Vec<u32>,
     users: Vec<String>,
     /// Names in certificates of clients; `*` stands for any.
     certificates: Vec<String>,
@@ -93,6 +100,8 @@ impl Conditions {
         let name = word.split('=').next().unwrap_or_default();
         match condition {
             Condition::Client => set(&mut self.clients, name, values, str::parse),
+            Condition::Country => set(&mut self.countries, name, values, str::parse),
+            Condition::Network => set(&mut self.networks, name, values, network),
             Condition::User => set(&mut self.users, name, values, user),
             Condition::Certificate => set(&mut self.certificates, name, values, user),
             Condition::Listener => set(&mut self.listeners, name, values, listener),
@@ -106,9 +115,12 @@ impl Conditions {
 
     /// Returns true if all conditions hold that do not depend on an address. Methods are compared
     /// without regard to case: `post` is a different method than `POST`, but some origins treat
-    /// them alike.
-    pub(super) fn hold(&self, context: &RequestContext<'_>, port: u16) -> bool {
+    /// them alike. A place that cannot be read is each place for a rule that `denies`, and no place for
+    /// one that allows.
+    pub(super) fn hold(&self, context: &RequestContext<'_>, port: u16, denies: bool) -> bool {
         any(&self.clients, |range| range.contains(context.client))
+            && among(&self.countries, context.located.country, denies)
+            && among(&self.networks, context.located.asn, denies)
             && any(&self.users, |user| context.user == Some(user.as_str()))
             && any(&self.certificates, |name| has_name(context.certificate, name))
             && any(&self.listeners, |name| context.listener.is_some_and(|at| name.means(at)))
@@ -135,17 +147,22 @@ impl Conditions {
 
     /// Returns the number of values of all conditions.
     pub(super) fn len(&self) -> usize {
-        let Self { clients, users, certificates, listeners, ports, classes, methods, schemes } =
-            self;
+        let Self { clients, countries, networks, users, certificates, listeners, .. } = self;
+        let Self { ports, classes, methods, schemes, .. } = self;
+        let of_clients = clients.len() + countries.len() + networks.len();
+        let lists = [users.len(), certificates.len(), listeners.len(), classes.len()];
         let ports = ports.as_ref().map_or(0, Ports::len);
-        let lists =
-            [clients.len(), users.len(), certificates.len(), listeners.len(), classes.len()];
-        lists.iter().sum::<usize>() + methods.len() + schemes.len() + ports
+        lists.iter().sum::<usize>() + of_clients + methods.len() + schemes.len() + ports
     }
 
     /// Returns true if the rule names users.
     pub(super) const fn names_users(&self) -> bool {
         !self.users.is_empty()
+    }
+
+    /// Returns the kinds of places that the rule names.
+    pub(super) const fn geo_kinds(&self) -> GeoKinds {
+        GeoKinds { countries: !self.countries.is_empty(), networks: !self.networks.is_empty() }
     }
 }
 
@@ -162,22 +179,14 @@ fn any<T>(values: &[T], is: impl FnMut(&T) -> bool) -> bool {
     values.is_empty() || values.iter().any(is)
 }
 
-impl ListenerName {
-    fn means(self, listener: SocketAddr) -> bool {
-        match self {
-            Self::Port(port) => listener.port() == port,
-            Self::Address(address) => listener == address,
-        }
-    }
-}
-
-impl fmt::Display for ListenerName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Port(port) => port.fmt(f),
-            Self::Address(address) => address.fmt(f),
-        }
-    }
+/// Returns true if the value that was looked up is one of `values`, or if there are none. The result of a
+/// look-up that has failed is `denies`.
+fn among<T: PartialEq>(
+    values: &[T],
+    found: Result<Option<T>, CorruptRecord>,
+    denies: bool,
+) -> bool {
+    values.is_empty() || found.map_or(denies, |found| found.is_some_and(|it| values.contains(&it)))
 }
 
 /// Returns the message for a word which names no condition.
@@ -209,51 +218,13 @@ fn set<T>(
     Ok(())
 }
 
-/// Parses the name of a user, or one in a certificate. Spaces, commas and percent signs, which would end
-/// the name, are percent-encoded.
-fn user(text: &str) -> Result<String, String> {
-    let error =
-        || format!("'{text}' is not a name; write a space as %20, a comma as %2C, % as %25");
-    let mut parts = text.split('%');
-    let mut name = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let digits = part.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        name.push(byte.ok_or_else(error)?);
-        name.extend_from_slice(&part.as_bytes()[2..]);
-    }
-    String::from_utf8(name).ok().filter(|name| !name.is_empty()).ok_or_else(error)
-}
-
-fn listener(text: &str) -> Result<ListenerName, String> {
-    let port = text.parse().ok().filter(|&port: &u16| port > 0).map(ListenerName::Port);
-    let named = port.or_else(|| text.parse().ok().map(ListenerName::Address));
-    named.ok_or_else(|| format!("'{text}' is not a listener; write PORT or ADDR:PORT"))
-}
-
-fn class(text: &str) -> Result<AddressClass, String> {
-    let named = AddressClass::ALL.into_iter().find(|class| class.name() == text);
-    named.ok_or_else(|| {
-        let names = AddressClass::ALL.map(AddressClass::name).join(", ");
-        format!("'{text}' is not an address class; classes are {names}")
-    })
-}
-
-fn method(text: &str) -> Result<String, String> {
-    let named = list::is_token(text.as_bytes()).then(|| text.to_owned());
-    named.ok_or_else(|| format!("'{text}' is not a valid method name"))
-}
-
-fn scheme(text: &str) -> Result<Scheme, String> {
-    let named = [Scheme::Http, Scheme::Https].into_iter().find(|scheme| scheme.name() == text);
-    named.ok_or_else(|| format!("'{text}' is neither http nor https"))
-}
-
 /// Writes each condition with a space before it.
 impl fmt::Display for Conditions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |list: &[String]| list.iter().map(|name| escaped(name)).collect::<Vec<_>>();
         write_list(f, "client", &self.clients)?;
+        write_list(f, "country", &self.countries)?;
+        write_list(f, "asn", &self.networks)?;
         write_list(f, "user", &names(&self.users))?;
         write_list(f, "cert", &names(&self.certificates))?;
         write_list(f, "listener", &self.listeners)?;
@@ -280,19 +251,6 @@ fn write_list<T: fmt::Display>(
     Ok(())
 }
 
-fn escaped(user: &str) -> String {
-    let ends = |c: char| c.is_whitespace() || c.is_control() || matches!(c, ',' | '%');
-    let mut out = String::new();
-    for c in user.chars() {
-        if ends(c) {
-            c.encode_utf8(&mut [0; 4]).bytes().for_each(|b| out.push_str(&format!("%{b:02X}")));
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
 impl FromStr for Conditions {
     type Err = String;
 
@@ -310,6 +268,7 @@ mod tests {
     fn context() -> RequestContext<'static> {
         RequestContext {
             client: IpAddr::from([192, 0, 2, 1]),
+            located: Located { country: Ok(Country::of("DE")), asn: Ok(Some(64496)) },
             user: Some("J Doe, jr"),
             certificate: None,
             listener: Some(SocketAddr::from(([127, 0, 0, 1], 3128))),
@@ -321,7 +280,7 @@ mod tests {
     fn holds(text: &str) -> bool {
         let conditions: Conditions = text.parse().unwrap();
         assert_eq!(conditions.to_string(), format!(" {text}"));
-        conditions.hold(&context(), 80)
+        conditions.hold(&context(), 80, false)
     }
 
     #[test]
@@ -336,6 +295,8 @@ mod tests {
             "method=get",
             "scheme=http",
             "client=192.0.2.1 port=80 method=GET",
+            "country=AT,DE",
+            "client=192.0.2.1 country=DE asn=64511,64496",
         ] {
             assert!(holds(text), "{text}");
         }
@@ -348,6 +309,8 @@ mod tests {
             "method=HEAD",
             "scheme=https",
             "client=192.0.2.1 port=81",
+            "country=AT",
+            "country=DE asn=64511",
         ] {
             assert!(!holds(text), "{text}");
         }
@@ -365,15 +328,15 @@ mod tests {
         ] {
             let conditions: Conditions = text.parse().unwrap();
             let certified = RequestContext { certificate: Some(&names), ..context() };
-            assert_eq!(conditions.hold(&certified, 80), with, "{text}");
-            assert_eq!(conditions.hold(&context(), 80), without, "{text}");
+            assert_eq!(conditions.hold(&certified, 80, false), with, "{text}");
+            assert_eq!(conditions.hold(&context(), 80, false), without, "{text}");
         }
     }
 
     #[test]
     fn address_classes_are_checked_later() {
         let conditions: Conditions = "class=private,loopback".parse().unwrap();
-        assert!(conditions.hold(&context(), 80));
+        assert!(conditions.hold(&context(), 80, false));
         assert_eq!(conditions.classes(), [AddressClass::Private, AddressClass::Loopback]);
     }
 
@@ -381,7 +344,44 @@ mod tests {
     fn unknown_user_or_listener_matches_no_condition() {
         let unknown = RequestContext { user: None, listener: None, ..context() };
         for text in ["user=ann", "listener=3128"] {
-            assert!(!text.parse::<Conditions>().unwrap().hold(&unknown, 80), "{text}");
+            assert!(!text.parse::<Conditions>().unwrap().hold(&unknown, 80, false), "{text}");
+        }
+    }
+
+    #[test]
+    fn unknown_place_matches_no_condition_and_corrupt_record_matches_rules_that_deny() {
+        let unknown = RequestContext { located: Located::default(), ..context() };
+        let corrupt = Located { country: Err(CorruptRecord), asn: Err(CorruptRecord) };
+        let corrupt = RequestContext { located: corrupt, ..context() };
+        for text in ["country=DE", "asn=64496", "country=AT asn=64511"] {
+            let conditions: Conditions = text.parse().unwrap();
+            for denies in [false, true] {
+                assert!(!conditions.hold(&unknown, 80, denies), "{text}");
+                assert_eq!(conditions.hold(&corrupt, 80, denies), denies, "{text}");
+            }
+        }
+        assert!(!"country=DE port=81".parse::<Conditions>().unwrap().hold(&corrupt, 80, true));
+    }
+
+    #[test]
+    fn countries_and_networks_are_read_in_either_form() {
+        for (text, shown) in [("country=de,At", " country=DE,AT"), ("asn=AS1,as2,3", " asn=1,2,3")]
+        {
+            assert_eq!(text.parse::<Conditions>().unwrap().to_string(), shown);
+        }
+        for (text, said) in [
+            ("country=DEU", "'DEU' is not the code of a country; write two letters, such as DE"),
+            ("country=D1", "'D1' is not the code"),
+            ("country=", "'' is not the code"),
+            ("country=DE,", "'' is not the code"),
+            ("asn=0", "'0' is not the number of an autonomous system; write 64496 or AS64496"),
+            ("asn=AS", "'AS' is not the number"),
+            ("asn=+1", "'+1' is not the number"),
+            ("asn=4294967296", "'4294967296' is not the number"),
+            ("country=DE country=AT", "'country' is given twice"),
+        ] {
+            let error = text.parse::<Conditions>().unwrap_err();
+            assert!(error.contains(said), "{text}: {error}");
         }
     }
 

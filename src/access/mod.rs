@@ -2,6 +2,7 @@
 //! a name, opens a socket or reads a file.
 
 mod condition;
+mod condition_value;
 mod denial;
 mod destination;
 mod embedded;

@@ -1,11 +1,38 @@
 //! Files that options name.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 use zeroize::Zeroizing;
+
+/// Version of a file: another one if the file is changed or replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileVersion(u64);
+
+impl FileVersion {
+    /// Returns the version of a file with these attributes, some of which differ for another version.
+    pub(super) fn of(file: &Metadata) -> Self {
+        let mut hasher = DefaultHasher::new();
+        let attributes = (file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec());
+        attributes.hash(&mut hasher);
+        Self(hasher.finish())
+    }
+
+    /// Returns the version of the file at a path; `None` if there is none.
+    #[must_use]
+    pub fn at(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|file| Self::of(&file))
+    }
+
+    /// Returns the version as a number.
+    #[must_use]
+    pub const fn number(self) -> u64 {
+        self.0
+    }
+}
 
 /// Opens a file for reading. Pipes and devices are rejected: a pipe might never be written, a
 /// device might never end, and all files are read again on reload.

@@ -24,6 +24,7 @@ use crate::units::Bytes;
 use super::acme::AcmeOptions;
 use super::auth::AuthOptions;
 use super::files;
+use super::geoip;
 use super::listener::{ListenPlace, ListenerSection, Mode};
 use super::place::placed;
 use super::reverse::ReverseOptions;
@@ -140,6 +141,8 @@ pub struct Options {
     pub destinations: DestinationPolicy,
     /// Access rules for destinations.
     pub rules: RuleOptions,
+    /// Files with databases of the places of clients.
+    pub geoip: Vec<PathBuf>,
     /// Clients on other machines that may use the proxy.
     pub clients: Vec<Cidr>,
     /// Options about users.
@@ -204,6 +207,7 @@ impl Default for Options {
             hosts: None,
             destinations: DestinationPolicy::default(),
             rules: RuleOptions::default(),
+            geoip: Vec::new(),
             clients: Vec::new(),
             auth: AuthOptions::default(),
             purgers: Vec::new(),
@@ -343,6 +347,7 @@ impl Options {
         let memory = self.cache_memory.map_or(0, |size| size.0);
         let origin_tls = Arc::new(self.tls.origin()?);
         let acme = self.acme.settings(&self.kinds())?.map(Arc::new);
+        let geo = geoip::read_all(&self.geoip)?;
         Ok(Settings {
             limits: self.limits.clone(),
             via: self.via.clone().unwrap_or_else(|| pseudonym.to_owned()),
@@ -350,8 +355,9 @@ impl Options {
             name_sources: self.name_sources()?,
             destinations: {
                 let users = !self.auth.files.is_empty();
-                self.rules.apply(&self.destinations, users, &self.addresses())?
+                self.rules.apply(&self.destinations, users, &self.addresses(), &geo)?
             },
+            geo: Arc::new(geo),
             service: self.service(sites, &self.clients, &self.auth)?,
             services,
             purgers: self.purgers.clone(),

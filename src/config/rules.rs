@@ -4,9 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::access::{BadRules, DestinationPolicy, GivenRule, RuleSet, RuleSource, read_rules};
+use crate::geo::GeoDatabases;
 
 use super::diagnose::ConfigError;
 use super::files;
+use super::geoip::check_kinds;
 
 /// Options about access rules.
 #[derive(Clone, Debug, Default)]
@@ -53,13 +55,14 @@ impl RuleOptions {
     ///
     /// # Errors
     /// A message about a file that cannot be read or a line that is invalid. Also about a rule that
-    /// could never match: one that names users without authentication, or a listener that does not
-    /// exist.
+    /// could never match: one that names users without authentication, places that no database has, or
+    /// a listener that does not exist.
     pub(super) fn apply(
         &self,
         policy: &DestinationPolicy,
         users: bool,
         listeners: &[SocketAddr],
+        geo: &GeoDatabases,
     ) -> Result<DestinationPolicy, String> {
         let mut rules = RuleSet::default();
         rules.set_default(self.denies, self.reports);
@@ -70,6 +73,7 @@ impl RuleOptions {
                 "a rule names users, but there is no authentication; add --users FILE".into()
             );
         }
+        check_kinds(rules.geo_kinds(), geo)?;
         // The port is unknown as long as the kernel is to pick it.
         let known = listeners.iter().all(|listener| listener.port() != 0);
         if let Some(none) = rules.unknown_listener(listeners).filter(|_| known) {
@@ -100,13 +104,18 @@ mod tests {
     fn apply(rules: &[&str]) -> Result<DestinationPolicy, String> {
         let mut options = RuleOptions::default();
         rules.iter().try_for_each(|rule| options.add(rule))?;
-        options.apply(&DestinationPolicy::default(), false, &["0.0.0.0:3128".parse().unwrap()])
+        let listeners = ["0.0.0.0:3128".parse().unwrap()];
+        options.apply(&DestinationPolicy::default(), false, &listeners, &GeoDatabases::default())
     }
 
     #[test]
     fn rules_that_never_match_are_rejected() {
         assert!(apply(&["allow a.test", "deny *"]).is_ok());
         assert!(apply(&["allow user=ann"]).unwrap_err().contains("--users"));
+        let refused = apply(&["deny country=DE asn=64496"]).unwrap_err();
+        assert!(refused.contains("condition country=, but no database is given; add --geoip"));
+        let refused = apply(&["allow asn=64496"]).unwrap_err();
+        assert!(refused.contains("condition asn=") && refused.contains("of autonomous systems"));
         assert!(apply(&["allow pory=1"]).unwrap_err().contains("'pory' is not a condition"));
         assert!(apply(&["deny listener=3128", "deny listener=0.0.0.0:3128"]).is_ok());
         for listener in ["3129", "127.0.0.1:3128"] {

@@ -13,6 +13,7 @@ pub(super) mod error;
 mod explain;
 mod fetch;
 mod files;
+mod geography;
 mod hook;
 mod identity;
 mod jobs;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use crate::access::RuleSet;
 use crate::auth::VerifyId;
 use crate::cache::{Cache, CacheLimits, KeyBuilder, Presented};
+use crate::geo::{GeoDatabases, Place};
 use crate::http::{HeadLimits, RequestHead};
 use crate::proxy::auth::{Authentication, Secrets};
 use crate::proxy::jobs::Jobs;
@@ -41,6 +42,7 @@ use crate::time::Now;
 use super::admission::Admission;
 use super::environment::{Environment, PasswordVerifier, Reclaimer};
 use super::error::ExchangeError;
+use super::geography::Geography;
 use super::hook::{Finished, Hook};
 use super::identity::Identity;
 use super::mail::Mail;
@@ -62,6 +64,8 @@ pub(crate) struct Shared {
     pub(super) reloads: u64,
     /// Certificates of this server.
     pub(super) identity: Identity,
+    /// Places of clients.
+    pub(super) geography: Geography,
     /// Events that the operator is told.
     pub(super) notices: Vec<String>,
     /// Listeners for clients.
@@ -159,6 +163,7 @@ impl Shared {
             draining: false,
             idle_until: None,
             identity: Identity::new(settings.server_tls.clone()),
+            geography: Geography::new(Arc::clone(&settings.geo)),
             notices: Vec::new(),
             settings: Arc::new(settings),
             reloads: 0,
@@ -193,6 +198,7 @@ impl Shared {
         self.throttling.configure(&settings);
         self.reload_authentication(&settings, reactor);
         self.identity.configure(settings.server_tls.clone());
+        self.locate_by(Arc::clone(&settings.geo));
         self.reloads += 1;
         let replaced = std::mem::replace(&mut self.settings, settings);
         self.retired.push_back(Arc::clone(&replaced.destinations.egress));
@@ -204,6 +210,28 @@ impl Shared {
     pub(super) fn configure_groups(&mut self, reactor: &mut Reactor<Mail>) {
         let (tls, now) = (self.settings.origin_tls.as_ref(), reactor.now().mono);
         self.origins.groups.configure(&self.settings.groups(), tls, now, reactor);
+    }
+
+    /// Looks places up in other databases from now on.
+    pub(super) fn locate_by(&mut self, databases: Arc<GeoDatabases>) {
+        let replaced = self.geography.replace(databases);
+        self.reclaimer.reclaim(Box::new(replaced));
+    }
+
+    /// Looks up the place of the client of an exchange, if rules for it name places.
+    pub(super) fn locate(&mut self, record: &mut ExchangeRecord) {
+        let is_reverse = self.settings.service(record.listener.service()).is_reverse();
+        if is_reverse || self.settings.destinations.egress.geo_kinds().is_empty() {
+            return;
+        }
+        let (located, told) = self.geography.locate(record.client.ip());
+        record.located = Some(located);
+        told.into_iter().for_each(|line| self.tell(line));
+    }
+
+    /// Returns the place of a client, by the databases in use.
+    pub(super) fn place(&self, address: IpAddr) -> Place {
+        self.geography.place(address)
     }
 
     /// Has one set of replaced rules freed, if no exchange holds it any more.

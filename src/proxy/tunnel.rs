@@ -158,14 +158,15 @@ impl Tunnel {
         }
     }
 
-    /// Checks that the tunnel is still allowed, after a reload.
+    /// Checks that the tunnel is still allowed, after a reload or with other databases of places.
     ///
     /// # Errors
     /// The denial.
-    fn check_allowed(&mut self, shared: &Shared) -> Result<(), ExchangeError> {
+    fn check_allowed(&mut self, shared: &mut Shared) -> Result<(), ExchangeError> {
         if self.checked_at_reload.replace(shared.reloads) == Some(shared.reloads) {
             return Ok(());
         }
+        shared.locate(&mut self.record);
         let settings = &shared.settings;
         let Some(request) = self.record.request.clone() else { return Ok(()) };
         self.record.auth_site = routing::auth_site(&request, &self.record, settings);

@@ -100,6 +100,10 @@ pub(crate) enum Step {
     Log(String),
     /// Changes a setting.
     Reload(String, String),
+    /// Other databases of places are used from now on.
+    Locate(String),
+    /// The next line for the operator has this text; there is none if it is empty.
+    Notice(String),
     /// Replaces the settings by those of a configuration file.
     Reconfigure(String),
     Drain,
@@ -462,6 +466,9 @@ fn step(text: &str) -> Result<Step, String> {
             let bytes = text.split_once(" begins ").map_or("", |(_, bytes)| bytes);
             Step::Begin(peers(who)?, bytes.to_owned())
         }
+        ["geoip", networks] => Step::Locate((*networks).to_owned()),
+        ["notice", "none"] => Step::Notice(String::new()),
+        ["notice", words @ ..] => Step::Notice(words.join(" ")),
         ["reload", name, value] => Step::Reload((*name).to_owned(), (*value).to_owned()),
         ["drain"] => Step::Drain,
         ["proxy", "pauses"] => Step::Pause(true),

@@ -4,7 +4,10 @@
 mod application;
 mod decoding;
 mod form;
+mod geography;
 mod incoming;
+#[path = "../mmdb/mod.rs"]
+mod mmdb;
 mod peers;
 #[path = "../pki/mod.rs"]
 mod pki;

@@ -14,6 +14,7 @@ use super::form::{
     Action, At, Expected, Manner, Message, OPERATOR, OTHER_CLIENT, Peer, Scenario, Setup, State,
     Step, Written,
 };
+use super::geography;
 use super::incoming::{End, HeadPattern, Miss};
 use super::settings::{self, PSEUDONYM};
 use super::stage::{CONTROL, Ground, HERE, Medium, Places, Stage, Terrain};
@@ -174,6 +175,17 @@ impl Player {
                 let value = self.names.word(value, self.stage.wall())?;
                 settings::set(&mut self.settings, name, &value)?;
                 self.stage.command(Command::Reload(Arc::new(self.settings.clone())));
+            }
+            Step::Locate(networks) => {
+                let databases = Arc::new(geography::databases(networks)?);
+                self.stage.locate_by(databases);
+            }
+            Step::Notice(text) => {
+                let notice = self.stage.worker.take_notice().unwrap_or_default();
+                let is_same = notice.is_empty() == text.is_empty() && notice.contains(text);
+                if !is_same {
+                    return Err(format!("the notice '{text}' expected, '{notice}' found"));
+                }
             }
             Step::Reconfigure(file) => {
                 let file = self.names.word(file, self.stage.wall())?;

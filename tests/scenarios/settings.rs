@@ -10,7 +10,7 @@ use tidegate::config::{Options, read_file};
 use tidegate::proxy::{AuthRules, ClientLimits, ProtectionSpace, Settings, Sites};
 use tidegate::units::{Bytes, Unit};
 
-use super::application;
+use super::{application, geography};
 
 /// The pseudonym in `Via`.
 pub(crate) const PSEUDONYM: &str = "gate";
@@ -59,6 +59,7 @@ pub(crate) fn set(settings: &mut Settings, name: &str, text: &str) -> Result<(),
             let rules = Arc::make_mut(&mut settings.destinations.egress);
             rules.set_default(rules.denies(), text == "on");
         }
+        "geoip" => settings.geo = Arc::new(geography::databases(text)?),
         "allow-port" => settings.destinations.ports = text.parse()?,
         "allow-connect-port" => settings.destinations.connect_ports = text.parse()?,
         "allow-client" => settings.service.clients.push(parse(text)?),

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use tidegate::auth::VerifyJob;
+use tidegate::geo::GeoDatabases;
 use tidegate::proxy::{
     Command, Environment, JobDone, JobRunner, JobWork, Lane, ListenerKind, ListenerSettings,
     LogSink, Mail, NameResolver, PasswordVerifier, Reclaimer, ServiceId, Settings, Worker,
@@ -352,6 +353,10 @@ impl Stage {
     /// Sends the proxy a command, as a signal would.
     pub(crate) fn command(&self, command: Command) {
         self.proxy.mailbox().send(Mail::Command(command)).unwrap();
+    }
+
+    pub(crate) fn locate_by(&mut self, databases: Arc<GeoDatabases>) {
+        self.worker.locate_by(databases, &mut self.proxy);
     }
 
     pub(crate) fn abort(&mut self) {

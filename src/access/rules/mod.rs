@@ -6,6 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use crate::geo::GeoKinds;
 use crate::work::{self, LOOK_UP};
 
 use super::condition::{Conditions, RequestContext};
@@ -112,6 +113,7 @@ pub struct RuleSet {
     kinds: HashMap<(Action, Conditions), usize>,
     /// Number of conditions in all groups; each value counts.
     conditions: usize,
+    geo_kinds: GeoKinds,
     sections: Vec<Section>,
     last: LineNumber,
     denies: bool,
@@ -199,6 +201,12 @@ impl RuleSet {
         self.groups.iter().any(|group| group.conditions.names_users())
     }
 
+    /// Returns the kinds of places that rules name.
+    #[must_use]
+    pub const fn geo_kinds(&self) -> GeoKinds {
+        self.geo_kinds
+    }
+
     /// Returns a listener that a rule names and that is not among `listeners`, as it was written.
     #[must_use]
     pub fn unknown_listener(&self, listeners: &[SocketAddr]) -> Option<String> {
@@ -228,6 +236,7 @@ impl RuleSet {
                          counts); every request is compared with all of them"
                     ));
                 }
+                self.geo_kinds = self.geo_kinds.or(conditions.geo_kinds());
                 let conditions = conditions.clone();
                 self.groups.push(Group { action, conditions, to: Targets::default() });
                 self.kinds.insert(kind, self.groups.len() - 1);
@@ -272,7 +281,7 @@ impl RuleSet {
     ) -> NameDecision {
         let (mut decided, mut undecided) = (None, Vec::new());
         for (at, group) in self.groups.iter().enumerate() {
-            if !group.conditions.hold(context, port) {
+            if !group.holds(context, port) {
                 continue;
             }
             let fit = match host {
@@ -346,7 +355,7 @@ impl RuleSet {
         address: Option<IpAddr>,
         local: &LocalAddresses,
     ) -> Option<RuleRef> {
-        let held = self.groups.iter().filter(|group| group.conditions.hold(context, port));
+        let held = self.groups.iter().filter(|group| group.holds(context, port));
         let fits = held.filter_map(|group| {
             let fit = match (address, host) {
                 (Some(address), _) | (None, &Host::Address(address)) => {
@@ -402,6 +411,11 @@ impl NameDecision {
 }
 
 impl Group {
+    /// Returns true if all conditions hold that do not depend on an address of the destination.
+    fn holds(&self, context: &RequestContext<'_>, port: u16) -> bool {
+        self.conditions.hold(context, port, self.action != Action::Allow)
+    }
+
     /// Returns the destination that matches a name whatever its addresses are.
     fn fits_name(&self, name: &str) -> Option<Fit<'_>> {
         self.conditions.classes().is_empty().then(|| self.to.find_name(name)).flatten()

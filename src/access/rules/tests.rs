@@ -7,12 +7,14 @@ use crate::access::{
     Denial, DestinationPolicy, GivenRule, Host, LocalAddresses, RequestContext, RuleOption,
     RuleSet, RuleSource, read_rules,
 };
+use crate::geo::Located;
 use crate::http::Scheme;
 
 fn context(method: &str) -> RequestContext<'_> {
     let client = IpAddr::from([127, 0, 0, 1]);
     RequestContext {
         client,
+        located: Located::default(),
         user: None,
         certificate: None,
         listener: None,

@@ -16,7 +16,8 @@ pub(super) fn read_again(args: &RunArgs, options: &Options, settings: &Settings)
     let given = args.config.iter().chain(users).map(PathBuf::from);
     let rules = settings.destinations.egress.files().map(PathBuf::from);
     let tls = options.tls.server_files().chain(options.tls.origin_files()).cloned();
-    given.chain(rules).chain(tls).chain(about_names(options, settings)).collect()
+    let places = options.geoip.iter().cloned();
+    given.chain(rules).chain(tls).chain(places).chain(about_names(options, settings)).collect()
 }
 
 /// Returns the files of name resolution, if the proxy resolves names itself.

@@ -3,7 +3,7 @@
 use crate::access::DestinationRule;
 
 use super::spec::{OptionSpec, flag, many, one};
-use super::value::{either, on_or_off, one_of, push_range, switch, texts};
+use super::value::{either, on_or_off, one_of, path, paths, push_range, switch, texts};
 
 pub(super) const ACCESS: &[OptionSpec] = &[
     many(one(
@@ -17,7 +17,7 @@ pub(super) const ACCESS: &[OptionSpec] = &[
     many(one(
         "rule",
         "RULE|@FILE",
-        "Access rule: allow|deny|report [DESTINATION|@FILE] [client=…] [user=…] [port=…] …; the \
+        "Access rule: allow|deny|report [DESTINATION|@FILE] [client=…] [country=…] [user=…] [port=…] …; the \
          first rule that matches decides. @FILE is a file of rules, one a line",
         |o, text| o.rules.add(text),
         |o| o.rules.given.iter().map(|given| given.option.to_string()).collect(),
@@ -35,6 +35,14 @@ pub(super) const ACCESS: &[OptionSpec] = &[
         |o, text| switch(text).map(|on| o.rules.reports = on),
         |o| on_or_off(o.rules.reports),
     ),
+    many(one(
+        "geoip",
+        "FILE",
+        "Database (.mmdb, MaxMind DB format) of countries or autonomous systems, for country= and asn= \
+         in rules. Read again when the file changes [default: none]",
+        |o, text| path(text).map(|path| o.geoip.push(path)),
+        |o| paths(&o.geoip),
+    )),
     one(
         "allow-port",
         "LIST",

@@ -125,6 +125,7 @@ mod tests {
             ("rule", "deny *.test client=192.0.2.0/24"),
             ("rule", "@/etc/tidegate/rules"),
             ("rule-default", "deny"),
+            ("geoip", "/var/lib/geoip/countries.mmdb"),
             ("rule-report", "on"),
             ("allow-client", "192.0.2.0/24"),
             ("users", "/etc/tidegate/users"),

@@ -1,22 +1,10 @@
 //! Options for TLS, towards clients and towards origins.
 
-use std::path::PathBuf;
-
 use crate::config::options::Options;
 use crate::tls::ClientAuth;
 
 use super::spec::{OptionSpec, flag, many, one};
-use super::value::{either, named, on_or_off, one_of, push, switch, texts, unit};
-
-/// Shows the paths of a list.
-fn paths(list: &[PathBuf]) -> Vec<String> {
-    list.iter().map(|path| path.display().to_string()).collect()
-}
-
-/// Stores a path that is not empty.
-fn path(text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() { Err("expected a file".to_owned()) } else { Ok(text.into()) }
-}
+use super::value::{either, named, on_or_off, one_of, path, paths, push, switch, texts, unit};
 
 fn client_auth(options: &Options) -> bool {
     options.tls.client_auth == ClientAuth::Required

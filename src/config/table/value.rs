@@ -1,5 +1,6 @@
 //! Values of options, from and to text.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::access::Cidr;
@@ -56,4 +57,14 @@ pub(in crate::config) fn switch(text: &str) -> Result<bool, String> {
 
 pub(in crate::config) fn on_or_off(on: bool) -> Vec<String> {
     one_of(["off", "on"], on)
+}
+
+/// Shows the paths of a list.
+pub(super) fn paths(list: &[PathBuf]) -> Vec<String> {
+    list.iter().map(|path| path.display().to_string()).collect()
+}
+
+/// Parses a path that is not empty.
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    if text.is_empty() { Err("expected a file".to_owned()) } else { Ok(text.into()) }
 }

@@ -39,6 +39,8 @@ pub(super) fn route(
     if limit.is_some_and(|limit| declared.is_some_and(|declared| declared > limit)) {
         return Next::fail(State::Route, ExchangeError::UploadTooLarge);
     }
+    cx.shared.locate(&mut exchange.record);
+    let settings = &cx.shared.settings;
     let routed = routing::route(
         &exchange.request,
         &mut exchange.record,

@@ -162,6 +162,10 @@ impl Explainer {
         {
             self.check_user(&request, shared)?;
         }
+        shared.locate(&mut self.record);
+        if let Some(located) = self.record.located {
+            self.record.add(TraceEvent::Located(self.record.client.ip(), located));
+        }
         let route = match routing::route(
             &request,
             &mut self.record,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::access::RequestContext;
 use crate::cache::NotStored;
+use crate::geo::Located;
 use crate::http::{ContentCoding, Method, RequestHead, Scheme, Status};
 use crate::proxy::error::ExchangeError;
 use crate::time::Now;
@@ -27,6 +28,8 @@ pub(crate) struct ExchangeRecord {
     pub(crate) client: SocketAddr,
     /// The client's address behind trusted proxies; the peer's if there are none.
     pub(crate) behind: IpAddr,
+    /// The result of looking up the client's place, if rules name places.
+    pub(crate) located: Option<Located>,
     /// The listener at which the client connected.
     pub(crate) listener: ListenerInfo,
     /// The address that the client has connected to; unspecified for a socket in the file system.
@@ -89,6 +92,7 @@ impl ExchangeRecord {
             started,
             client,
             behind: client.ip(),
+            located: None,
             destination: listener.address,
             listener,
             id: None,
@@ -206,6 +210,7 @@ impl ExchangeRecord {
         };
         RequestContext {
             client: self.client.ip(),
+            located: self.located.unwrap_or_default(),
             user: self.user.as_deref(),
             certificate: self.client_certificate().map(|certificate| certificate.names.as_slice()),
             listener: Some(self.listener.address),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::access::{AddressClass, Denial, DestinationRule, Host, RuleRef};
 use crate::cache::{LifetimeSource, NotStored, Object};
+use crate::geo::Located;
 use crate::http::{ContentCoding, Status};
 use crate::proxy::error::ExchangeError;
 use crate::throttle::BanAction;
@@ -23,6 +24,8 @@ pub(crate) enum TraceEvent {
     Asked(String, String, IpAddr),
     /// A ban on the client or its peer, and the time that is left of it.
     Banned(IpAddr, BanAction, Duration),
+    /// The client, and the result of looking up its place.
+    Located(IpAddr, Located),
     /// The user was authenticated.
     Recognized(Arc<str>),
     /// The host, as written and as parsed.
@@ -153,6 +156,10 @@ impl Display for TraceEvent {
             Self::Banned(address, action, left) => {
                 write!(f, "{address} is banned ({action}) for another {} s", left.as_secs())
             }
+            Self::Located(client, located) if located.is_corrupt() => {
+                write!(f, "{client} is in {}; a record of a database is corrupt", located.place())
+            }
+            Self::Located(client, located) => write!(f, "{client} is in {}", located.place()),
             Self::Recognized(user) => f.write_str(user),
             Self::Read(text, Host::Address(address)) => {
                 write!(f, "{text} is the address {address}, {}", AddressClass::of(*address))
@@ -232,6 +239,7 @@ impl TraceEvent {
         match self {
             Self::Asked(..) => "request",
             Self::Banned(..) => "ban",
+            Self::Located(..) => "place",
             Self::Recognized(_) => "user",
             Self::Read(..) => "host",
             Self::Undecided(_) | Self::Decided(_) | Self::Reported(_) => "rule",
@@ -261,6 +269,17 @@ impl TraceEvent {
                 .display("address", address)
                 .display("action", action)
                 .number("left", left.as_secs()),
+            Self::Located(client, located) => {
+                let place = located.place();
+                let object = object.display("address", client);
+                if let Some(country) = place.country {
+                    object.text("country", country.as_str());
+                }
+                if let Some(asn) = place.asn {
+                    object.number("asn", asn.into());
+                }
+                object.bare("corrupt", located.is_corrupt())
+            }
             Self::Recognized(user) => object.text("user", user),
             Self::Read(text, Host::Address(address)) => {
                 let class = AddressClass::of(*address);

@@ -20,6 +20,7 @@ use crate::auth::client_network;
 use crate::cache::{Eviction, FreshnessRule, KeyRules, RequestRules, Space};
 use crate::coding::CompressionRules;
 use crate::dns;
+use crate::geo::GeoDatabases;
 use crate::http::Name;
 use crate::http::hop::Protocol;
 use crate::proxy::observe::listener::ServiceId;
@@ -49,6 +50,9 @@ pub struct Settings {
     pub name_sources: NameSources,
     /// Destinations that a forward proxy allows.
     pub destinations: DestinationPolicy,
+    /// Databases of the places of clients. The embedder may replace them between reloads
+    /// ([`Worker::locate_by`](crate::proxy::Worker::locate_by)).
+    pub geo: Arc<GeoDatabases>,
     /// Service of listeners that have none of their own.
     pub service: Service,
     /// The services of listeners that have one of their own. A reload changes none into that of another
@@ -109,6 +113,7 @@ impl Settings {
             name: "tidegate".to_owned(),
             name_sources: NameSources::default(),
             destinations: DestinationPolicy::default(),
+            geo: Arc::default(),
             service: Service::default(),
             services: Vec::new(),
             purgers: Vec::new(),

@@ -11,11 +11,12 @@ mod succession;
 
 use std::collections::BTreeMap;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use crate::geo::{GeoDatabases, Place};
 use crate::proxy::admin::AdminServer;
 use crate::proxy::admin::connection::AdminConnection;
 use crate::proxy::admin::listener::AdminListener;
@@ -208,6 +209,21 @@ impl Worker {
     #[must_use]
     pub const fn settings(&self) -> &Arc<Settings> {
         &self.shared.settings
+    }
+
+    /// Looks places of clients up in these databases, in place of the settings' own. Each tunnel checks
+    /// whether the rules still allow it.
+    pub fn locate_by(&mut self, databases: Arc<GeoDatabases>, reactor: &mut Reactor<Mail>) {
+        self.shared.locate_by(databases);
+        self.shared.reloads += 1;
+        self.tunnels.iter().for_each(|(id, _)| reactor.wake(id.token()));
+    }
+
+    /// Returns the place of a client, by the databases in use. What they do not know, and what cannot be
+    /// read, is unknown in it.
+    #[must_use]
+    pub fn place(&self, address: IpAddr) -> Place {
+        self.shared.place(address)
     }
 
     /// Serves metrics for Prometheus at `/metrics` of an endpoint, such as an address. Returns the
