@@ -2,20 +2,15 @@
 //! reload.
 
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread;
-use std::time::Duration;
 
-use crate::config::TlsOptions;
+use crate::config::{FileVersion, TlsOptions};
 use crate::http::date;
 use crate::proxy::Mail;
 use crate::reactor::Mailbox;
 use crate::tls::ServerTls;
 
-/// Time between two looks at the files.
-const INTERVAL: Duration = Duration::from_secs(2);
+use super::file_watch::FileWatch;
+
 /// Looks between two warnings about certificates that expire soon: a day.
 const LOOKS_A_DAY: u32 = 24 * 60 * 60 / 2;
 
@@ -30,51 +25,27 @@ pub(super) struct Found {
     pub(super) lines: Vec<String>,
 }
 
-/// A thread that looks at the files, until this value is dropped.
-#[derive(Debug)]
-pub(super) struct CertificateWatch {
-    /// Number of the watch: what an earlier one has found is of no use any more.
-    pub(super) number: u64,
-    /// Never sent to; dropping it ends the thread.
-    _ended: Sender<()>,
-}
-
-impl CertificateWatch {
-    /// Starts a thread that looks at the files of `options` and reports to `mailbox`; `None` if there
-    /// are no files. `served` is what the files have had, as far as it is known. The proxy also obtains
-    /// certificates if `obtains`.
-    ///
-    /// # Errors
-    /// Fails if no thread can be started.
-    pub(super) fn start(
-        number: u64,
-        (options, obtains): (TlsOptions, bool),
-        served: Option<&ServerTls>,
-        mailbox: Mailbox<Mail>,
-    ) -> io::Result<Option<Self>> {
-        if options.server_files().next().is_none() {
-            return Ok(None);
-        }
-        let (sender, ended) = channel();
-        let watched = Watched::new(options, obtains, served.map(ServerTls::fingerprint).copied());
-        let tell = move |(server, lines)| {
-            let found = Found { watch: number, server, lines };
-            mailbox.send_when_room(Mail::Program(Box::new(found))).is_ok()
-        };
-        thread::Builder::new()
-            .name("certificates".into())
-            .spawn(move || watch(watched, &ended, tell))?;
-        Ok(Some(Self { number, _ended: sender }))
+/// Starts a thread that looks at the files of `options` and reports to `mailbox`; `None` if there are
+/// no files. `served` is what the files have had, as far as it is known. The proxy also obtains
+/// certificates if `obtains`.
+///
+/// # Errors
+/// Fails if no thread can be started.
+pub(super) fn watch(
+    number: u64,
+    (options, obtains): (TlsOptions, bool),
+    served: Option<&ServerTls>,
+    mailbox: Mailbox<Mail>,
+) -> io::Result<Option<FileWatch>> {
+    if options.server_files().next().is_none() {
+        return Ok(None);
     }
-}
-
-/// Looks until `ended` is closed, or until `tell` returns false because the reactor is gone.
-fn watch(mut watched: Watched, ended: &Receiver<()>, tell: impl Fn(News) -> bool) {
-    while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
-        if watched.look().is_some_and(|news| !tell(news)) {
-            return;
-        }
-    }
+    let mut watched = Watched::new(options, obtains, served.map(ServerTls::fingerprint).copied());
+    let look = move || {
+        let (server, lines) = watched.look()?;
+        Some(Found { watch: number, server, lines })
+    };
+    FileWatch::start(("certificates", number), mailbox, look).map(Some)
 }
 
 /// The files, as they were at the last look.
@@ -82,7 +53,7 @@ struct Watched {
     options: TlsOptions,
     obtains: bool,
     /// None before the first look: files may have changed since the settings were read.
-    stamps: Vec<Stamp>,
+    versions: Vec<Option<FileVersion>>,
     /// Fingerprint of what the files have had at last.
     served: Option<[u8; 32]>,
     /// Reason why the present content cannot be used, and true once the operator was told.
@@ -90,23 +61,21 @@ struct Watched {
     looks: u32,
 }
 
-/// Attributes of which some differ once a file was changed or replaced; `None` for a missing file.
-type Stamp = Option<(u64, u64, u64, i64, i64)>;
 /// TLS with the content of changed files, and lines for the operator.
 type News = (Option<ServerTls>, Vec<String>);
 
 impl Watched {
     fn new(options: TlsOptions, obtains: bool, served: Option<[u8; 32]>) -> Self {
-        Self { options, obtains, stamps: Vec::new(), served, failed: None, looks: 0 }
+        Self { options, obtains, versions: Vec::new(), served, failed: None, looks: 0 }
     }
 
     /// Looks at the files, and reads them if one has changed. A certificate and its key change one
     /// after the other: a failure counts once it has lasted until the next look.
     fn look(&mut self) -> Option<News> {
         self.looks += 1;
-        let stamps: Vec<Stamp> = self.options.server_files().map(|path| stamp(path)).collect();
-        let is_changed = stamps != self.stamps;
-        self.stamps = stamps;
+        let versions = self.options.server_files().map(|path| FileVersion::at(path)).collect();
+        let is_changed = self.versions != versions;
+        self.versions = versions;
         let is_retried = self.failed.as_ref().is_some_and(|(_, is_told)| !is_told);
         if is_changed || is_retried {
             return self.read();
@@ -154,9 +123,4 @@ impl Watched {
         let server = self.options.server(true, self.obtains).ok().flatten();
         self.options.expiring(server.as_ref())
     }
-}
-
-fn stamp(path: &Path) -> Stamp {
-    let file = std::fs::metadata(path).ok()?;
-    Some((file.dev(), file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
 }

@@ -15,7 +15,9 @@ use crate::reactor::{App, Event, InterfaceWatch, Reactor};
 
 use super::allocator::Heap;
 use super::ban_store::BanStore;
-use super::certificate_watch::CertificateWatch;
+use super::certificate_watch;
+use super::file_watch::FileWatch;
+use super::geoip_watch;
 use super::notices::Notices;
 use super::outlet::Outlet;
 use super::overseer::Overseer;
@@ -42,7 +44,8 @@ pub(super) struct Program {
     pub(super) heap: Heap,
     pub(super) pseudonym: Arc<str>,
     pub(super) rights: Arc<Rights>,
-    pub(super) certificates: Option<CertificateWatch>,
+    pub(super) certificates: Option<FileWatch>,
+    pub(super) places: Option<FileWatch>,
     pub(super) bans: Option<BanStore>,
     pub(super) overseer: Arc<Overseer>,
     pub(super) pulse: Option<Pulse>,
@@ -126,19 +129,33 @@ impl Program {
         self.lost = lost.map(Path::to_owned);
     }
 
-    /// Watches the files of the certificates that the options name, in place of those before.
-    pub(super) fn watch_certificates(&mut self, reactor: &Reactor<Mail>) {
+    /// Watches the files that the settings were read from, in place of those before: certificates, and
+    /// databases of places.
+    pub(super) fn watch_files(&mut self, reactor: &Reactor<Mail>) {
+        self.watch_certificates(reactor);
+        self.watch_places(reactor);
+    }
+
+    fn watch_places(&mut self, reactor: &Reactor<Mail>) {
+        let number = FileWatch::next(self.places.as_ref());
+        let settings = self.worker.settings();
+        let watched = (&*settings.geo, settings.destinations.egress.geo_kinds());
+        match geoip_watch::watch(number, watched, reactor.mailbox()) {
+            Ok(watch) => self.places = watch,
+            Err(error) => self.notices.complain(&unwatched("GeoIP databases", &error)),
+        }
+    }
+
+    fn watch_certificates(&mut self, reactor: &Reactor<Mail>) {
         let obtains = !self.options.acme.certificates.is_empty();
-        let number = self.certificates.as_ref().map_or(0, |earlier| earlier.number + 1);
+        let number = FileWatch::next(self.certificates.as_ref());
         let watched = (self.options.tls.clone(), obtains);
         let served = self.worker.settings().server_tls.as_deref();
-        let watch = CertificateWatch::start(number, watched, served, reactor.mailbox());
-        match watch {
+        match certificate_watch::watch(number, watched, served, reactor.mailbox()) {
             Ok(watch) => self.certificates = watch,
-            Err(error) => self.notices.complain(&format!(
-                "the files of certificates are not watched, for want of a thread: {error}; after a \
-                 change, reload"
-            )),
+            Err(error) => {
+                self.notices.complain(&unwatched("files of certificates", &error));
+            }
         }
     }
 
@@ -153,6 +170,11 @@ impl Program {
             _ => self.drain(Command::Drain, reactor),
         }
     }
+}
+
+/// Returns a message about files for which no thread could be started.
+fn unwatched(files: &str, error: &io::Error) -> String {
+    format!("the {files} are not watched, for want of a thread: {error}; after a change, reload")
 }
 
 impl App for Program {

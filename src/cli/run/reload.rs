@@ -13,6 +13,7 @@ use crate::reactor::Reactor;
 use super::acme_store::Unsaved;
 use super::ban_store::{BanStore, BansWritten};
 use super::certificate_watch::Found;
+use super::geoip_watch::FoundPlaces;
 use super::program::Program;
 use super::reloader::{Held, NOT_RELOADED, ReadResult, Reading, ReloadSource, answer};
 use super::supervisor_link::FromSupervisor;
@@ -72,8 +73,8 @@ impl Program {
         }
     }
 
-    /// Handles mail for the program: the result of a reading, an order of the supervisor, certificates that
-    /// have changed, a file that was not written, or the report that pages were returned.
+    /// Handles mail for the program: the result of a reading, an order of the supervisor, certificates or
+    /// databases of places that have changed, a file that was not written, or the report that pages were returned.
     pub(super) fn on_mail(&mut self, what: Box<dyn Any + Send>, reactor: &mut Reactor<Mail>) {
         let what = match what.downcast::<ReadResult>() {
             Ok(read) => {
@@ -96,6 +97,17 @@ impl Program {
                     return; // the files were read by a reload since
                 }
                 server.into_iter().for_each(|tls| self.worker.serve_tls(tls));
+                return lines.iter().for_each(|line| self.notices.say(line));
+            }
+            Err(other) => other,
+        };
+        let what = match what.downcast::<FoundPlaces>() {
+            Ok(found) => {
+                let FoundPlaces { watch, databases, lines } = *found;
+                if self.places.as_ref().is_none_or(|present| present.number != watch) {
+                    return; // the files were read by a reload since
+                }
+                databases.into_iter().for_each(|it| self.worker.locate_by(it, reactor));
                 return lines.iter().for_each(|line| self.notices.say(line));
             }
             Err(other) => other,
@@ -149,7 +161,7 @@ impl Program {
         let replaced = std::mem::replace(&mut self.options, Arc::new(options));
         self.reloading.reader.discard(replaced);
         access_log.into_iter().for_each(|target| self.log.redirect(target));
-        self.watch_certificates(reactor);
+        self.watch_files(reactor);
         for name in restarts {
             self.notices.say(format_args!("{name} has changed; that takes a restart"));
         }

@@ -126,6 +126,7 @@ impl Program {
             pseudonym: secret.pseudonym.into(),
             rights: Arc::new(rights),
             certificates: None,
+            places: None,
             bans,
             pulse: Pulse::begin(&overseer, &mut reactor),
             overseer,
@@ -134,7 +135,7 @@ impl Program {
             lost: None,
             _watch: watch.transpose()?,
         };
-        program.watch_certificates(&reactor);
+        program.watch_files(&reactor);
         program.overseer.ready();
         Ok((program, reactor))
     }
