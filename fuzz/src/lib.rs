@@ -11,6 +11,7 @@ pub mod egress;
 pub mod encoder;
 pub mod fields;
 pub mod file_path;
+pub mod geo_database;
 pub mod heads;
 pub mod mapping;
 pub mod parts;
@@ -30,7 +31,7 @@ pub mod x509;
 pub type Rule = fn(&[u8]);
 
 /// Targets, with the names of their programs and corpora.
-pub const TARGETS: [(&str, Rule); 30] = [
+pub const TARGETS: [(&str, Rule); 31] = [
     ("request_head", heads::request),
     ("response_head", heads::response),
     ("chunked", chunked::rules),
@@ -61,4 +62,5 @@ pub const TARGETS: [(&str, Rule); 30] = [
     ("encoder", encoder::rules),
     ("router", router::rules),
     ("file_path", file_path::rules),
+    ("geo_database", geo_database::rules),
 ];

@@ -135,6 +135,11 @@ fn tls_streams_keep_the_rules() {
 }
 
 #[test]
+fn databases_of_places_keep_the_rules() {
+    replay("geo_database");
+}
+
+#[test]
 fn texts_of_limits_and_bans_keep_the_rules() {
     replay("ban_rule");
 }
