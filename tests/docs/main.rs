@@ -152,6 +152,7 @@ fn what_the_documents_refer_to_is_there() {
         "docs/configuration.md",
         "docs/forwarding.md",
         "docs/reverse.md",
+        "docs/geoip.md",
         "docs/rules.md",
         "docs/explain.md",
         "docs/doctor.md",
