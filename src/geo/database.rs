@@ -1,6 +1,7 @@
 //! One database, checked as a whole when it is read.
 
 use std::net::IpAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use maxminddb::{MaxMindDbError, Reader, WithinOptions};
 
@@ -67,10 +68,10 @@ impl GeoDatabase {
         self.reader.metadata().database_type.chars().filter(|c| !c.is_control()).collect()
     }
 
-    /// Returns the time at which the publisher built the database, in seconds since 1970.
+    /// Returns the time at which the publisher built the database.
     #[must_use]
-    pub fn built(&self) -> u64 {
-        self.reader.metadata().build_epoch
+    pub fn built(&self) -> SystemTime {
+        self.reader.metadata().build_time().unwrap_or(UNIX_EPOCH) // checked when it was read
     }
 
     /// Returns the kinds of values in the database.

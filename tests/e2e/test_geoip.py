@@ -36,6 +36,7 @@ class GeoIP(Case):
     def test_rules_follow_a_file_that_is_replaced(self):
         mmdb.write(self.countries, {HERE: country("DE")})
         self.start("--rule", "deny country=AT,de")
+        self.assertIn(f"  geoip    {self.countries}: countries, built Tue, 14 Nov 2023 22:13:20 GMT", self.proxy.banner)
         self.assertEqual(self.status(), 403)
         mmdb.write(self.countries, {HERE: country("CH")})
         self.wait_for(200)

@@ -1,6 +1,8 @@
 //! Banner that a proxy prints when it starts.
 
 use crate::config::{Options, ReverseOptions, RuleOptions};
+use crate::geo::GeoDatabase;
+use crate::http::date;
 use crate::proxy::{ListenerKind, ProtectionSpace, Service, Settings};
 use crate::units::Unit;
 
@@ -52,6 +54,7 @@ pub(super) fn banner(
             lines.push(format!("  allowed  {rule}"));
         }
     }
+    lines.extend(settings.geo.list().iter().map(|database| places(database)));
     let service_of = |listening: &Listening| settings.service(listening.settings.service);
     let nearby = |first: &Listening| {
         Some((service_of(first), format!("{}://{}", first.scheme(), first.nearby()?)))
@@ -136,6 +139,12 @@ fn origins(options: &ReverseOptions) -> Vec<String> {
         [first, rest @ ..] => lines.push(format!("  sites    {first} and {} more", rest.len())),
     }
     lines
+}
+
+/// Returns the line about a database of places.
+fn places(database: &GeoDatabase) -> String {
+    let built = date::format(database.built());
+    format!("  geoip    {}: {}, built {built}", database.name(), database.kinds())
 }
 
 /// Returns the line that summarizes the rules, if there are any.
