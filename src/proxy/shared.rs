@@ -20,6 +20,7 @@ use crate::proxy::observe::listener::{AuthScope, ListenerInfo, ListenerSettings}
 use crate::proxy::observe::not_stored_urls::NotStoredUrls;
 use crate::proxy::observe::process_figures::{ProcessFigures, ProcessProbe};
 use crate::proxy::observe::request_id::RequestIds;
+use crate::proxy::observe::tops::Tops;
 use crate::proxy::origin::Origins;
 use crate::proxy::origin::groups::Groups;
 use crate::proxy::origin::pool::Pool;
@@ -98,6 +99,8 @@ pub(crate) struct Shared {
     retired: VecDeque<Arc<RuleSet>>,
     pub(super) log: AccessLog,
     pub(super) counters: Counters,
+    /// What is asked for most.
+    pub(super) tops: Tops,
     pub(super) request_ids: RequestIds,
     /// Source of the figures of the process.
     pub(super) process: Option<Box<dyn ProcessProbe>>,
@@ -154,6 +157,7 @@ impl Shared {
             retired: VecDeque::new(),
             log: AccessLog::new(surroundings.log),
             counters: Counters::default(),
+            tops: Tops::default(),
             request_ids: RequestIds::new(surroundings.secret),
             process: None,
             hook: None,
@@ -311,6 +315,7 @@ impl Shared {
     /// Logs and counts a finished exchange, with its offences, and shows it to the hook.
     pub(super) fn record(&mut self, record: &ExchangeRecord, now: Now) {
         self.counters.count(record, now);
+        self.tops.count(record, now);
         self.throttling.bans.note(record, &mut self.counters.client_bans, now);
         if let Some(format) = &self.settings.log {
             self.log.record(record, format, now);

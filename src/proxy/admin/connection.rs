@@ -216,6 +216,7 @@ impl AdminConnection {
         let line = std::str::from_utf8(&unread[..end]).unwrap_or_default();
         let asked = line.parse().and_then(|request| match request {
             ControlRequest::Stats { json } => Ok(Asked::Stats { json }),
+            ControlRequest::Tops => Ok(Asked::Tops),
             ControlRequest::Purge { target, soft } => {
                 target.meant(reverse).map(|what| Asked::Purge { what, soft })
             }
@@ -233,7 +234,7 @@ impl AdminConnection {
             ControlRequest::Yield => Err("the proxy is running".to_owned()),
         });
         let asked = match asked {
-            Ok(asked) if cx.is_busy && !matches!(asked, Asked::Stats { .. }) => {
+            Ok(asked) if cx.is_busy && !matches!(asked, Asked::Stats { .. } | Asked::Tops) => {
                 Err("too many operators are being served; try again later".to_owned())
             }
             asked => asked,
@@ -244,6 +245,10 @@ impl AdminConnection {
                 self.answer(&format!("ok\n{}", metrics(shared).json()));
             }
             Ok(Asked::Stats { json: false }) => self.answer(&format!("ok\n{}", metrics(shared))),
+            Ok(Asked::Tops) => {
+                let report = shared.tops.report(now.mono).json();
+                self.answer(&format!("ok\n{report}"));
+            }
             Ok(Asked::Purge { what, soft }) => {
                 self.state = State::Purging(shared.cache.purge(&what, soft, now.mono));
             }
@@ -416,6 +421,7 @@ impl AdminConnection {
 /// A request that was read and may be served.
 enum Asked {
     Stats { json: bool },
+    Tops,
     Purge { what: PurgeScope, soft: bool },
     Explain { question: ExplainQuery, json: bool },
     Reload { plan: bool },

@@ -22,6 +22,8 @@ pub enum ControlRequest {
         /// True for JSON, false for text.
         json: bool,
     },
+    /// Returns what is asked for most, as JSON.
+    Tops,
     /// Purges stored responses.
     Purge {
         /// The responses to purge.
@@ -64,6 +66,7 @@ impl Display for ControlRequest {
         match self {
             Self::Stats { json } => write!(f, "stats {}", if *json { "json" } else { "text" }),
             Self::Reload { plan } => write!(f, "reload {}", if *plan { "plan" } else { "now" }),
+            Self::Tops => f.write_str("tops json"),
             Self::Upgrade => f.write_str("upgrade"),
             Self::Yield => f.write_str("yield"),
             Self::Renew { name, revoke } => {
@@ -110,6 +113,7 @@ impl FromStr for ControlRequest {
         match (next(), next()) {
             ("upgrade", "") => Ok(Self::Upgrade),
             ("yield", "") => Ok(Self::Yield),
+            ("tops", "json") => Ok(Self::Tops),
             ("stats", "json") => Ok(Self::Stats { json: true }),
             ("stats", "text") => Ok(Self::Stats { json: false }),
             ("reload", "plan") => Ok(Self::Reload { plan: true }),
@@ -172,7 +176,7 @@ mod tests {
             addresses: vec![],
             ..question.clone()
         };
-        let succession = [ControlRequest::Upgrade, ControlRequest::Yield];
+        let succession = [ControlRequest::Upgrade, ControlRequest::Yield, ControlRequest::Tops];
         let explains =
             [question, nobody].map(|question| ControlRequest::Explain { question, json: true });
         let orders = [Order::Ready, Order::Drain, Order::Disable, Order::Weight(7)];

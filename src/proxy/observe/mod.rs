@@ -19,4 +19,5 @@ pub(super) mod reason;
 pub(crate) mod request_id;
 pub(super) mod stats;
 pub(crate) mod timings;
+pub(crate) mod tops;
 pub(crate) mod trace_event;
