@@ -42,6 +42,8 @@ pub mod proxy_protocol;
 pub mod reactor;
 pub mod shares;
 #[cfg(feature = "proxy")]
+pub mod shipping;
+#[cfg(feature = "proxy")]
 mod suggestion;
 #[cfg(feature = "cli")]
 mod supervise;

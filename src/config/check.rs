@@ -30,6 +30,7 @@ impl Options {
             let at = listener.and_then(|section| section.at.as_ref());
             return Err(placed(at, message.to_owned()));
         }
+        self.log.check(&self.access_log)?;
         self.check_common()?;
         self.check_places()?;
         for (mode, addresses, clients) in self.modes() {

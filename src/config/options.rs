@@ -26,32 +26,12 @@ use super::auth::AuthOptions;
 use super::files;
 use super::geoip;
 use super::listener::{ListenPlace, ListenerSection, Mode};
+use super::log::{LogOptions, LogTarget};
 use super::place::placed;
 use super::reverse::ReverseOptions;
 use super::rules::RuleOptions;
 use super::throttle::BanOptions;
 use super::tls::TlsOptions;
-
-/// Target of the access log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogTarget {
-    /// Standard output.
-    Stdout,
-    /// A file, to which lines are appended.
-    File(String),
-    /// No access log.
-    Off,
-}
-
-impl fmt::Display for LogTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Stdout => "-",
-            Self::File(path) => path,
-            Self::Off => "off",
-        })
-    }
-}
 
 /// Resolver of host names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -161,6 +141,8 @@ pub struct Options {
     pub access_log: LogTarget,
     /// Format of the access log.
     pub log_format: LogFormat,
+    /// Options for outputs of the access log.
+    pub log: LogOptions,
     /// Name of the proxy in `Via`.
     pub via: Option<String>,
     /// Place of the control socket.
@@ -217,6 +199,7 @@ impl Default for Options {
             upgrades: Vec::new(),
             access_log: LogTarget::Stdout,
             log_format: LogFormat::Human,
+            log: LogOptions::default(),
             via: None,
             control: ControlTarget::Default,
             admin: None,

@@ -317,9 +317,7 @@ impl Shared {
         self.counters.count(record, now);
         self.tops.count(record, now);
         self.throttling.bans.note(record, &mut self.counters.client_bans, now);
-        if let Some(format) = &self.settings.log {
-            self.log.record(record, format, now);
-        }
+        self.log.record(record, self.settings.log.as_ref(), now);
         if let Some(hook) = &mut self.hook {
             hook.on_finish(&Finished::new(record, now));
         }

@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("units", &[]),
     ("work", &[]),
+    ("shipping", &[]),
     ("supervise", &[]),
     ("x509", &[]),
     ("geo", &[]),
@@ -56,6 +57,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "http",
             "proxy_protocol",
             "reactor",
+            "shipping",
             "throttle",
             "tls",
             "x509",
@@ -78,6 +80,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "proxy",
             "proxy_protocol",
             "reactor",
+            "shipping",
             "throttle",
             "tls",
             "x509",
@@ -95,6 +98,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "http",
             "proxy",
             "reactor",
+            "shipping",
             "supervise",
             "tls",
             "x509",
@@ -121,6 +125,7 @@ const SANS_IO: &[&str] = &[
     "acme",
     "app",
     "proxy_protocol",
+    "shipping",
     "supervise",
 ];
 
@@ -244,6 +249,7 @@ const RUNNING: &[&str] = &[
     "throttle",
     "proxy_protocol",
     "reactor",
+    "shipping",
     "proxy",
     "cli",
 ];

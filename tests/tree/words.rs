@@ -70,6 +70,7 @@ const FOLDERS: &[&str] = &[
     "http",
     "proxy",
     "reactor",
+    "shipping",
     "supervise",
     "throttle",
     "x509",

@@ -142,12 +142,12 @@ fn restore(path: &Path, worker: &mut Worker, now: Now) -> io::Result<()> {
 }
 
 /// Checks that a file has a folder in which a confined process may replace files.
-fn own_folder(name: &str, path: &Path) -> io::Result<()> {
+pub(super) fn own_folder(name: &str, path: &Path) -> io::Result<()> {
     match folder_of(path).filter(|folder| !is_shared(folder)) {
         Some(_) => Ok(()),
         None => Err(io::Error::other(format!(
             "--{name} {}: with --confine, the file needs a folder of its own, such as \
-             /var/lib/tidegate",
+             /var/lib/tidegate or /var/log/tidegate",
             path.display()
         ))),
     }

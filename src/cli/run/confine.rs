@@ -32,6 +32,8 @@ pub(super) struct Needs {
     pub(super) library: bool,
     /// The file of the access log, which is reopened.
     pub(super) log: Option<PathBuf>,
+    /// True if the process renames and replaces that file.
+    pub(super) rotates: bool,
     /// Folders of certificates that the process obtains, and of bans.
     pub(super) state: Vec<PathBuf>,
     /// Sockets in the file system, which are removed at the end.
@@ -105,7 +107,9 @@ fn grants(needs: &Needs) -> Vec<Grant> {
         });
         grants.extend(library);
     }
-    grants.extend(needs.log.iter().map(|log| grant(log, AccessFs::WriteFile | AccessFs::MakeReg)));
+    let replaced = if needs.rotates { AccessFs::RemoveFile.into() } else { BitFlags::EMPTY };
+    let log = AccessFs::WriteFile | AccessFs::MakeReg | replaced;
+    grants.extend(needs.log.iter().map(|path| grant(path, log)));
     grants.extend(needs.state.iter().map(|path| Grant {
         path: path.clone(),
         rights: AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile,

@@ -1,11 +1,12 @@
 //! Files that the proxy needs while it runs, to reload its configuration and to reopen its log.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::cli::args::options::RunArgs;
 use crate::cli::folders::folder_of;
-use crate::config::{LogTarget, Options, ResolverKind};
+use crate::config::{LogTarget, Options, ResolverKind, SyslogPlace};
 use crate::proxy::Settings;
 use crate::reactor::NameSource;
 
@@ -34,7 +35,17 @@ fn about_names(options: &Options, settings: &Settings) -> Vec<PathBuf> {
 pub(super) fn access_log(options: &Options) -> Option<&Path> {
     match &options.access_log {
         LogTarget::File(path) => Some(Path::new(path)),
-        LogTarget::Stdout | LogTarget::Off => None,
+        LogTarget::Stdout | LogTarget::Syslog(_) | LogTarget::Journal(_) | LogTarget::Off => None,
+    }
+}
+
+/// Returns true if the C library resolves the host of the access log.
+pub(super) fn resolves_log(options: &Options) -> bool {
+    match &options.access_log {
+        LogTarget::Syslog(SyslogPlace::Udp(host, _)) => {
+            host.trim_matches(['[', ']']).parse::<IpAddr>().is_err()
+        }
+        _ => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The access log, as the proxy uses it.
 
-use crate::proxy::LogSink;
+use crate::proxy::{LineForm, LogSink};
 
 use super::outlet::Outlet;
 
@@ -9,6 +9,10 @@ use super::outlet::Outlet;
 pub(super) struct LogWriter(pub(super) Outlet);
 
 impl LogSink for LogWriter {
+    fn form(&self) -> LineForm {
+        self.0.form()
+    }
+
     fn write(&mut self, lines: &mut String) {
         self.0.write(lines);
     }

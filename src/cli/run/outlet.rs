@@ -4,15 +4,17 @@
 use std::collections::VecDeque;
 use std::fmt::{self, Display};
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::config::LogTarget;
+use crate::config::{LogOutput, LogTarget};
+use crate::proxy::LineForm;
 use crate::reactor::{Clock, SystemClock};
 
 use super::output::Output;
+use super::unwritten::Unwritten;
 
 /// Shortest time between two notices about lost lines.
 const INTERVAL: Duration = Duration::from_secs(10);
@@ -34,13 +36,19 @@ struct Shared {
     /// Signalled when the thread has ended.
     ended: Condvar,
     lost: AtomicU64,
+    /// Form of the lines for the present target, an index of `FORMS`.
+    form: AtomicU8,
 }
+
+const FORMS: [LineForm; 3] = [LineForm::Plain, LineForm::Marked, LineForm::Json];
 
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
     /// Bytes in `jobs` and in the lines being written.
     waiting: usize,
+    /// Time before which the first lines are not written again.
+    retry_at: Option<Instant>,
     loss: Loss,
     closing: bool,
     running: bool,
@@ -50,6 +58,8 @@ struct Queue {
 #[derive(Default)]
 struct Loss {
     lines: u64,
+    /// Lines of which only the beginning was written.
+    cut: u64,
     /// Time of the first loss.
     since: Option<Instant>,
     /// True if the last write failed.
@@ -61,7 +71,7 @@ enum Job {
     /// Opens the present target again.
     Reopen,
     /// Opens another target.
-    Redirect(LogTarget),
+    Redirect(LogOutput),
 }
 
 impl Outlet {
@@ -77,6 +87,7 @@ impl Outlet {
             more: Condvar::new(),
             ended: Condvar::new(),
             lost: AtomicU64::new(0),
+            form: AtomicU8::new(0),
         }))
     }
 
@@ -86,6 +97,7 @@ impl Outlet {
     /// Fails if no thread can be started.
     pub(super) fn start(&self, output: Output) -> io::Result<()> {
         let shared = Arc::clone(&self.0);
+        self.0.take_form_of(output.place());
         self.0.lock().running = true;
         let started = thread::Builder::new().name(self.0.name.replace(' ', "-"));
         let started = started.spawn(move || shared.work(output));
@@ -123,22 +135,31 @@ impl Outlet {
         self.write(&mut format!("{text}\n"));
     }
 
+    /// Returns the form of the lines that the output takes.
+    pub(super) fn form(&self) -> LineForm {
+        FORMS[usize::from(self.0.form.load(Ordering::Relaxed))]
+    }
+
     /// Opens the target again, for the lines that follow. Log rotation needs this.
     pub(super) fn reopen(&self) {
         let mut queue = self.0.lock();
+        queue.retry_at = None;
         if matches!(queue.jobs.back(), None | Some(Job::Write(_))) {
             queue.jobs.push_back(Job::Reopen);
         }
         self.0.more.notify_one();
     }
 
-    /// Writes the lines that follow to `target`, if it can be opened.
-    pub(super) fn redirect(&self, target: LogTarget) {
+    /// Writes the lines that follow to `output`, if it can be opened. Lines that an output does not take yet
+    /// are tried once more.
+    pub(super) fn redirect(&self, output: LogOutput) {
+        self.0.take_form_of(&output);
         let mut queue = self.0.lock();
+        queue.retry_at = None;
         if matches!(queue.jobs.back(), Some(Job::Reopen | Job::Redirect(_))) {
             queue.jobs.pop_back();
         }
-        queue.jobs.push_back(Job::Redirect(target));
+        queue.jobs.push_back(Job::Redirect(output));
         self.0.more.notify_one();
     }
 
@@ -153,7 +174,21 @@ impl Outlet {
         queue.closing = true;
         self.0.more.notify_one();
         let runs = |queue: &mut Queue| queue.running;
-        drop(self.0.ended.wait_timeout_while(queue, patience, runs));
+        let waited = self.0.ended.wait_timeout_while(queue, patience, runs);
+        let (mut queue, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+        if timeout.timed_out() {
+            // Lines that wait for an output are lost with the process.
+            let waiting = queue.jobs.iter().map(|job| match job {
+                Job::Write(lines) => count(lines),
+                Job::Reopen | Job::Redirect(_) => 0,
+            });
+            let lines = waiting.sum::<u64>() + std::mem::take(&mut queue.loss.lines);
+            drop(queue);
+            if lines > 0 {
+                self.0
+                    .notice(&format!("has lost {lines} lines, which could not be written in time"));
+            }
+        }
     }
 }
 
@@ -180,10 +215,10 @@ impl Shared {
             match self.next() {
                 NextJob::Job(Job::Write(lines)) => self.write(&lines, &mut output),
                 NextJob::Job(Job::Reopen) => {
-                    let target = output.target().clone();
-                    self.open(target, &mut output);
+                    let place = output.place().clone();
+                    self.open(place, &mut output);
                 }
-                NextJob::Job(Job::Redirect(target)) => self.open(target, &mut output),
+                NextJob::Job(Job::Redirect(place)) => self.open(place, &mut output),
                 NextJob::Report => self.report(&mut output),
                 NextJob::End => break,
             }
@@ -203,13 +238,18 @@ impl Shared {
             if due.is_some_and(|due| due.is_zero()) {
                 return NextJob::Report;
             }
-            if let Some(job) = queue.jobs.pop_front() {
-                return NextJob::Job(job);
+            let retry = queue.retry_at.map(|at| at.saturating_duration_since(now()));
+            if retry.is_none_or(|left| left.is_zero()) {
+                queue.retry_at = None;
+                if let Some(job) = queue.jobs.pop_front() {
+                    return NextJob::Job(job);
+                }
+                if queue.closing {
+                    return NextJob::End;
+                }
             }
-            if queue.closing {
-                return NextJob::End;
-            }
-            queue = match due {
+            let retry = retry.filter(|left| !left.is_zero());
+            queue = match due.into_iter().chain(retry).min() {
                 Some(due) => {
                     self.more.wait_timeout(queue, due).unwrap_or_else(PoisonError::into_inner).0
                 }
@@ -220,44 +260,79 @@ impl Shared {
 
     fn write(&self, lines: &str, output: &mut Output) {
         let written = output.write(lines.as_bytes());
+        if let Some(text) = output.take_notice() {
+            self.notice(&text);
+        }
+        let (cut, dropped) = output.take_losses();
+        self.lost.fetch_add(dropped, Ordering::Relaxed);
         let mut queue = self.lock();
-        queue.waiting -= lines.len();
-        queue.loss.fails = written.is_err();
-        let Err((rest, error)) = written else { return };
-        let lost = &lines[lines.len() - rest..];
-        let first = queue.loss.add(lost);
+        if cut + dropped > 0 {
+            queue.loss.cut += cut;
+            queue.loss.lines += dropped;
+            queue.loss.since.get_or_insert_with(now);
+        }
+        let rest = written.as_ref().err().map_or(0, |unwritten| unwritten.rest);
+        let rest = &lines[lines.len() - rest..];
+        queue.waiting -= lines.len() - rest.len();
+        let Err(Unwritten { error, retry, .. }) = written else {
+            queue.loss.fails = false;
+            return;
+        };
+        let moves = queue.jobs.iter().any(|job| matches!(job, Job::Redirect(_)));
+        if let Some(pause) = retry.filter(|_| !moves) {
+            queue.retry_at = Some(now() + pause);
+            queue.jobs.push_front(Job::Write(rest.to_owned()));
+            return;
+        }
+        queue.waiting -= rest.len();
+        queue.loss.fails = retry.is_none();
+        let first = queue.loss.add(rest);
         drop(queue);
-        self.count(lost);
+        self.count(rest);
         if first {
             self.notice(&format!("cannot be written, lines are lost: {error}"));
         }
     }
 
-    fn open(&self, target: LogTarget, output: &mut Output) {
-        match Output::open(target) {
+    fn open(&self, place: LogOutput, output: &mut Output) {
+        match Output::open(place) {
             Ok(opened) => {
                 self.report(output);
                 *output = opened;
             }
-            Err(error) => self
-                .notice(&format!("stays where it was, because a file cannot be opened: {error}")),
+            Err(error) => {
+                self.take_form_of(output.place());
+                self.notice(&format!(
+                    "stays where it was, because a file cannot be opened: {error}"
+                ));
+            }
         }
+    }
+
+    /// Has lines arrive in the form that an output takes.
+    fn take_form_of(&self, output: &LogOutput) {
+        let form = match output.target {
+            LogTarget::Syslog(_) => 1,
+            LogTarget::Journal(_) => 2,
+            LogTarget::Stdout | LogTarget::File(_) | LogTarget::Off => 0,
+        };
+        self.form.store(form, Ordering::Relaxed);
     }
 
     /// Reports the number of lines lost since the last report.
     fn report(&self, output: &mut Output) {
         let loss = std::mem::take(&mut self.lock().loss);
-        if loss.lines == 0 {
-            return;
-        }
-        let text = match loss.lines {
-            1 => format!("1 line of {} was lost", self.name),
-            lines => format!("{lines} lines of {} were lost", self.name),
-        };
-        match &self.notices {
-            Some(notices) => notices.say(text),
-            // If this fails, the report is lost like the lines.
-            None => drop(output.write(format!("{text}\n").as_bytes())),
+        for (number, what) in [(loss.lines, "lost"), (loss.cut, "cut")] {
+            let text = match number {
+                0 => continue,
+                1 => format!("1 line of {} was {what}", self.name),
+                lines => format!("{lines} lines of {} were {what}", self.name),
+            };
+            match &self.notices {
+                Some(notices) => notices.say(text),
+                // If this fails, the report is lost like the lines.
+                None => drop(output.write(format!("{text}\n").as_bytes())),
+            }
         }
     }
 

@@ -1,179 +1,105 @@
-//! Outputs of lines: standard output or error, a file, or nothing. Every write may wait.
+//! Outputs of lines: standard output or error, a file, a daemon, or nothing. Every write may wait.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::File;
+use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use crate::config::{LogOutput, LogTarget};
 
-use crate::config::LogTarget;
+use super::datagrams::Datagrams;
+use super::log_file::LogFile;
+use super::unwritten::Unwritten;
 
-/// An open target.
+/// An open output.
 #[derive(Debug)]
 pub(super) struct Output {
-    target: LogTarget,
-    /// The file; `None` if lines are discarded.
-    file: Option<File>,
-    /// True if the last write ended within a line.
-    torn: bool,
+    place: LogOutput,
+    to: To,
+}
+
+#[derive(Debug)]
+enum To {
+    Nothing,
+    File(LogFile),
+    Daemon(Datagrams),
 }
 
 impl Output {
-    /// Opens `target` for appending. A pipe without a reader is an error, because opening it would
-    /// wait for one.
+    /// Opens the output at `place`. A daemon is not waited for.
     ///
     /// # Errors
-    /// The errors of `open(2)`, with the path.
-    pub(super) fn open(target: LogTarget) -> io::Result<Self> {
-        let file = match &target {
-            LogTarget::Stdout => Some(io::stdout().as_fd().try_clone_to_owned()?.into()),
-            LogTarget::Off => None,
-            LogTarget::File(path) => Some(append(path).map_err(|error| about(path, &error))?),
+    /// As [`LogFile::open`].
+    pub(super) fn open(place: LogOutput) -> io::Result<Self> {
+        let to = match &place.target {
+            LogTarget::Stdout => {
+                To::File(LogFile::of(io::stdout().as_fd().try_clone_to_owned()?.into()))
+            }
+            LogTarget::Off => To::Nothing,
+            LogTarget::File(path) => To::File(LogFile::open(path, place.rotation)?),
+            LogTarget::Syslog(daemon) => {
+                To::Daemon(Datagrams::to_syslog(daemon.clone(), place.facility))
+            }
+            LogTarget::Journal(socket) => To::Daemon(Datagrams::to_journal(socket.clone())),
         };
-        Ok(Self { target, file, torn: false })
+        Ok(Self { place, to })
     }
 
-    /// Opens standard error. Its `target` is not meaningful.
+    /// Opens standard error. Its `place` is not meaningful.
     ///
     /// # Errors
     /// The errors of `dup(2)`.
     pub(super) fn stderr() -> io::Result<Self> {
-        let file = io::stderr().as_fd().try_clone_to_owned()?.into();
-        Ok(Self { target: LogTarget::Off, file: Some(file), torn: false })
+        Ok(Self::of_file(io::stderr().as_fd().try_clone_to_owned()?.into()))
+    }
+
+    fn of_file(file: File) -> Self {
+        Self { place: LogTarget::Off.into(), to: To::File(LogFile::of(file)) }
     }
 
     #[cfg(test)]
     pub(super) fn of(pipe: io::PipeWriter) -> Self {
-        let file = Some(std::os::fd::OwnedFd::from(pipe).into());
-        Self { target: LogTarget::Off, file, torn: false }
+        Self::of_file(std::os::fd::OwnedFd::from(pipe).into())
     }
 
     /// Returns the open file, if any.
     pub(super) const fn file(&self) -> Option<&File> {
-        self.file.as_ref()
+        match &self.to {
+            To::File(file) => Some(file.file()),
+            To::Nothing | To::Daemon(_) => None,
+        }
     }
 
-    /// Returns the target that was opened.
-    pub(super) const fn target(&self) -> &LogTarget {
-        &self.target
+    /// Returns the output that was opened.
+    pub(super) const fn place(&self) -> &LogOutput {
+        &self.place
     }
 
-    /// Writes `lines`, and waits as long as necessary.
+    /// Writes `lines`. Waits for files as long as necessary.
     ///
     /// # Errors
-    /// Returns the error of `write(2)`, with the number of bytes in lines that were not written as
-    /// a whole. A line that was cut counts as not written, and its end is written before the next
-    /// line.
-    pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), (usize, io::Error)> {
-        let Some(file) = &mut self.file else { return Ok(()) };
-        if self.torn {
-            write(file, b"\n").map_err(|(_, error)| (lines.len(), error))?;
-            self.torn = false;
-        }
-        write(file, lines).map_err(|(written, error)| {
-            let whole =
-                lines[..written].iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1);
-            self.torn = whole < written;
-            (lines.len() - whole, error)
-        })
-    }
-}
-
-/// Writes all bytes. On an error, also returns the number of bytes written.
-fn write(file: &mut File, bytes: &[u8]) -> Result<(), (usize, io::Error)> {
-    let mut written = 0;
-    while written < bytes.len() {
-        match file.write(&bytes[written..]) {
-            Ok(0) => return Err((written, io::ErrorKind::WriteZero.into())),
-            Ok(n) => written += n,
-            Err(error) => {
-                await_room(file, error).map_err(|error| (written, error))?;
-            }
+    /// Returns the lines that were not written, and whether to write them again.
+    pub(super) fn write(&mut self, lines: &[u8]) -> Result<(), Unwritten> {
+        match &mut self.to {
+            To::Nothing => Ok(()),
+            To::File(file) => file.write(lines),
+            To::Daemon(daemon) => daemon.write(lines),
         }
     }
-    Ok(())
-}
 
-/// Waits until a pipe or terminal that another process made nonblocking accepts bytes again.
-/// Returns `error` if it is of another kind.
-fn await_room(file: &File, error: io::Error) -> io::Result<()> {
-    match error.kind() {
-        io::ErrorKind::Interrupted => Ok(()),
-        io::ErrorKind::WouldBlock => {
-            poll(&mut [PollFd::new(file, PollFlags::OUT)], None)?;
-            Ok(())
+    /// Returns what to tell the operator, once.
+    pub(super) fn take_notice(&mut self) -> Option<String> {
+        match &mut self.to {
+            To::Nothing => None,
+            To::File(file) => file.take_notice(),
+            To::Daemon(daemon) => daemon.take_notice(),
         }
-        _ => Err(error),
-    }
-}
-
-fn append(path: &str) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    let file = options.create(true).append(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    fcntl_setfl(&file, fcntl_getfl(&file)?.difference(OFlags::NONBLOCK))?;
-    Ok(file)
-}
-
-fn about(path: &str, error: &io::Error) -> io::Error {
-    let reader = if error.raw_os_error() == Some(libc::ENXIO) {
-        " (no process reads this pipe)"
-    } else {
-        ""
-    };
-    io::Error::new(error.kind(), format!("{path}: {error}{reader}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::io::Read;
-
-    use super::*;
-
-    #[test]
-    fn pipe_without_a_reader_is_an_error() {
-        let path = std::env::temp_dir().join(format!("tidegate-fifo-{}", std::process::id()));
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &path,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-            0,
-        )
-        .unwrap();
-        let target = LogTarget::File(path.to_str().unwrap().to_owned());
-        let error = Output::open(target).unwrap_err().to_string();
-        std::fs::remove_file(path).unwrap();
-        assert!(error.ends_with("(no process reads this pipe)"), "{error}");
     }
 
-    #[test]
-    fn write_waits_for_nonblocking_pipe() {
-        let (mut reader, writer) = io::pipe().unwrap();
-        fcntl_setfl(&writer, fcntl_getfl(&writer).unwrap().union(OFlags::NONBLOCK)).unwrap();
-        let mut output = Output::of(writer);
-        let text = vec![b'x'; 1 << 20]; // more than a pipe holds
-        let length = text.len();
-        let writing = std::thread::spawn(move || output.write(&text).map_err(|(rest, _)| rest));
-        let mut read = Vec::new();
-        reader.read_to_end(&mut read).unwrap();
-        assert_eq!(writing.join().unwrap(), Ok(()));
-        assert_eq!(read.len(), length);
-    }
-
-    #[test]
-    fn unwritten_lines_are_counted_and_cut_line_is_ended() {
-        let lines = b"first\nsecond\nthird\n";
-        let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
-        let mut output = Output { target: LogTarget::Off, file: Some(full), torn: false };
-        assert_eq!(output.write(lines).unwrap_err().0, lines.len());
-        let (mut reader, writer) = io::pipe().unwrap();
-        let mut output = Output { torn: true, ..Output::of(writer) };
-        output.write(lines).unwrap();
-        drop(output);
-        let mut read = String::new();
-        reader.read_to_string(&mut read).unwrap();
-        assert_eq!(read, "\nfirst\nsecond\nthird\n");
+    /// Returns the numbers of lines that were cut and that were dropped since the last call.
+    pub(super) fn take_losses(&mut self) -> (u64, u64) {
+        match &mut self.to {
+            To::Nothing | To::File(_) => (0, 0),
+            To::Daemon(daemon) => daemon.take_losses(),
+        }
     }
 }

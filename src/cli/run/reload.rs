@@ -157,10 +157,11 @@ impl Program {
     /// Applies a new configuration, and reports the changes that need a restart.
     fn apply(&mut self, reading: Reading, reactor: &mut Reactor<Mail>) {
         let Reading { options, settings, warnings, restarts, access_log } = reading;
+        // The log was flushed for its reopening: lines from now on have the form for the new output.
+        access_log.into_iter().for_each(|output| self.log.redirect(output));
         self.worker.command(Command::Reload(settings), reactor);
         let replaced = std::mem::replace(&mut self.options, Arc::new(options));
         self.reloading.reader.discard(replaced);
-        access_log.into_iter().for_each(|target| self.log.redirect(target));
         self.watch_files(reactor);
         for name in restarts {
             self.notices.say(format_args!("{name} has changed; that takes a restart"));

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::cli::args::options::RunArgs;
-use crate::config::{Change, LogTarget, Options, auth_warnings};
+use crate::config::{Change, LogOutput, Options, auth_warnings};
 use crate::proxy::{Mail, ReloadRequest, ServiceId, Settings};
 use crate::reactor::{Mailbox, ThreadPool};
 
@@ -44,8 +44,8 @@ pub(super) struct Reading {
     pub(super) warnings: Vec<String>,
     /// Changed options that need a restart.
     pub(super) restarts: Vec<&'static str>,
-    /// New target of the access log, if it has changed.
-    pub(super) access_log: Option<LogTarget>,
+    /// New output of the access log, if it has changed.
+    pub(super) access_log: Option<LogOutput>,
 }
 
 /// Result of a reading: the changes, one per line, with the new configuration if it is wanted; or
@@ -85,8 +85,9 @@ impl Held {
         let restarts = restarts(&changes);
         let mut warnings = auth_warnings(&settings, &self.in_clear);
         warnings.extend(options.tls.warnings(settings.server_tls.as_deref()));
-        let moved = self.options.access_log != options.access_log;
-        let access_log = moved.then(|| options.access_log.clone());
+        let output = |options: &Options| options.log.output(&options.access_log);
+        let moved = output(&self.options) != output(&options);
+        let access_log = moved.then(|| output(&options));
         let settings = Arc::new(settings);
         Ok((text, Some(Reading { options, settings, warnings, restarts, access_log })))
     }

@@ -11,6 +11,7 @@ use crate::cli::folders::folder_of;
 use crate::config::{ListenPlace, Options, ResolverKind, places_of_authorities};
 use crate::proxy::Settings;
 
+use super::ban_store::own_folder;
 use super::confine::{self, Needs};
 use super::identity::{self, Identity};
 use super::operating::Operating;
@@ -60,14 +61,17 @@ impl Rights {
         let mut rights = Self { user, ..Self::default() };
         if options.confine {
             only_thread()?;
+            let log = files::access_log(options).filter(|_| options.log.rotate_size.is_some());
+            log.map_or(Ok(()), |path| own_folder("log-rotate-size", path))?;
             let ports = settings.dialled_ports();
             let folders: Vec<PathBuf> = settings.folders().map(Path::to_owned).collect();
             let needs = Needs {
                 read: reads,
                 authorities: places_of_authorities(),
                 folders: folders.clone(),
-                library: options.resolver == ResolverKind::System,
+                library: options.resolver == ResolverKind::System || files::resolves_log(options),
                 log: files::access_log(options).map(PathBuf::from),
+                rotates: options.log.rotate_size.is_some(),
                 state: options.acme.folder.iter().cloned().chain(files::of_bans(options)).collect(),
                 sockets: sockets(options, operating).map(PathBuf::from).collect(),
                 ports: ports.clone(),

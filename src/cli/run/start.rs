@@ -61,7 +61,7 @@ impl Program {
         // Must precede all threads, so that none of them takes a signal.
         reactor.watch_signals(SIGNALS)?;
         let known = addresses_of_this_machine(&settings)?;
-        let output = Output::open(options.access_log.clone())?;
+        let output = Output::open(options.log.output(&options.access_log))?;
         let notices = Notices::new(overseer.mark());
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
         let log = Outlet::new("the access log", waiting, Some(notices.outlet()));

@@ -8,6 +8,7 @@ mod compression;
 mod dns;
 mod limits;
 mod listen;
+mod logging;
 mod operation;
 mod permissions;
 mod process;
@@ -22,7 +23,7 @@ pub use spec::OptionSpec;
 pub const OPTIONS: &[OptionSpec] = &joined();
 
 /// Groups of options, in the order of `--help`.
-const GROUPS: [&[OptionSpec]; 13] = [
+const GROUPS: [&[OptionSpec]; 14] = [
     listen::LISTEN,
     tls::TLS,
     acme::ACME,
@@ -33,6 +34,7 @@ const GROUPS: [&[OptionSpec]; 13] = [
     permissions::PERMISSIONS,
     throttle::THROTTLE,
     operation::OPERATION,
+    logging::LOGGING,
     process::PROCESS,
     dns::DNS,
     limits::LIMITS,
@@ -145,6 +147,9 @@ mod tests {
             ("trusted-proxy", "::1"),
             ("allow-upgrade", "SPDY/3.1"),
             ("via", "edge-1"),
+            ("syslog-facility", "local3"),
+            ("log-rotate-size", "10MiB"),
+            ("log-rotate-keep", "3"),
             ("control", "/run/t.sock"),
             ("admin", "127.0.0.1:9100"),
             ("user", "www-data"),

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use crate::config::options::{ControlTarget, LogTarget};
+use crate::config::options::ControlTarget;
 use crate::http::hop;
 
 use super::spec::{OptionSpec, one};
@@ -10,17 +10,10 @@ use super::spec::{OptionSpec, one};
 pub(super) const OPERATION: &[OptionSpec] = &[
     one(
         "access-log",
-        "-|FILE|off",
-        "File for the access log, one line a request; - is standard output [default: -]",
-        |o, text| {
-            o.access_log = match text {
-                "" => return Err("expected -, a file or off".into()),
-                "-" => LogTarget::Stdout,
-                "off" => LogTarget::Off,
-                path => LogTarget::File(path.to_owned()),
-            };
-            Ok(())
-        },
+        "-|FILE|syslog|journald|off",
+        "Target of the access log, one line a request; - is standard output; syslog:PATH, \
+         syslog:udp://HOST:PORT and journald are daemons [default: -]",
+        |o, text| text.parse().map(|target| o.access_log = target),
         |o| vec![o.access_log.to_string()],
     ),
     one(
