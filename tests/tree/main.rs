@@ -22,7 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("units", &[]),
     ("work", &[]),
-    ("shipping", &[]),
+    ("shipping", &["http"]),
     ("supervise", &[]),
     ("x509", &[]),
     ("geo", &[]),
