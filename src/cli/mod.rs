@@ -1,6 +1,7 @@
 //! The `tidegate` command: parses arguments, runs a subcommand, returns an exit code.
 
 mod args;
+mod connection;
 mod control_client;
 mod control_socket;
 mod doctor;

@@ -69,6 +69,14 @@ const FIXED: &[Fixed] = &[
     fixed("allow-core-dumps", |new, old| new.core_dumps = old.core_dumps),
     fixed("supervise", |new, old| new.supervise = old.supervise),
     fixed("heartbeat-timeout", |new, old| new.heartbeat_timeout = old.heartbeat_timeout),
+    fixed("log-ship", |new, old| new.log.ship.server.clone_from(&old.log.ship.server)),
+    fixed("log-ship-label", |new, old| new.log.ship.labels.clone_from(&old.log.ship.labels)),
+    fixed("log-ship-tenant", |new, old| new.log.ship.tenant.clone_from(&old.log.ship.tenant)),
+    fixed("log-ship-auth", |new, old| new.log.ship.auth.clone_from(&old.log.ship.auth)),
+    fixed("log-ship-gzip", |new, old| new.log.ship.gzip = old.log.ship.gzip),
+    fixed("log-ship-buffer", |new, old| new.log.ship.buffer = old.log.ship.buffer),
+    fixed("log-spool", |new, old| new.log.ship.spool.clone_from(&old.log.ship.spool)),
+    fixed("log-spool-size", |new, old| new.log.ship.spool_size = old.log.ship.spool_size),
     fixed("log-buffer", |new, old| new.limits.log_buffer = old.limits.log_buffer),
     fixed("bans", |new, old| new.limits.bans = old.limits.bans),
     fixed("resolver", |new, old| new.resolver = old.resolver),
@@ -297,6 +305,9 @@ mod tests {
              acme-profile = 'p'\nacme-eab = '/e'\n\
              ban-file = '/b'\nban-nft = 't s'\nban-nft-file = '/n'\nresolver = 'system'\nuser = 'u'\ngroup = 'g'\nconfine = true\nallow-core-dumps = true\n\
              supervise = true\nheartbeat-timeout = '3s'\n\
+             log-ship = 'loki+http://h.test'\nlog-ship-label = 'a=b'\nlog-ship-tenant = 't'\n\
+             log-ship-auth = 'basic:/f'\nlog-ship-gzip = false\nlog-ship-buffer = '3MiB'\n\
+             log-spool = '/s'\nlog-spool-size = '1MiB'\n\
              [limits]\n\
              log-buffer = '3MiB'\nbans = 7\nresolver-threads = 3\npassword-threads = 3\n\
              [[listener]]\nlisten = '127.0.0.1:5'",

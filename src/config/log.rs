@@ -8,6 +8,8 @@ use crate::http::Authority;
 use crate::shipping::Facility;
 use crate::units::Bytes;
 
+use super::ship::ShipOptions;
+
 /// Socket of the journal.
 const JOURNAL: &str = "/run/systemd/journal/socket";
 /// Socket of the syslog daemon of this machine.
@@ -133,11 +135,13 @@ pub struct LogOptions {
     pub rotate_size: Option<Bytes>,
     /// Number of earlier files that are kept.
     pub rotate_keep: usize,
+    /// Options for shipping lines to a log server.
+    pub ship: ShipOptions,
 }
 
 impl Default for LogOptions {
     fn default() -> Self {
-        Self { facility: None, rotate_size: None, rotate_keep: 10 }
+        Self { facility: None, rotate_size: None, rotate_keep: 10, ship: ShipOptions::default() }
     }
 }
 
@@ -158,7 +162,7 @@ impl LogOptions {
         if self.facility.is_some() && !matches!(target, LogTarget::Syslog(_)) {
             return Err("syslog-facility works with --access-log syslog only".into());
         }
-        Ok(())
+        self.ship.check()
     }
 }
 

@@ -91,6 +91,15 @@ impl TlsOptions {
         self.towards(None, None).map(Arc::new)
     }
 
+    /// Returns the settings towards servers of the operator, such as log servers, which are neither told the
+    /// name nor given the certificate for origins.
+    ///
+    /// # Errors
+    /// A message that names the file, and the reason.
+    pub(super) fn towards_servers(&self) -> Result<OriginTls, String> {
+        self.towards(None, None)
+    }
+
     /// Returns settings towards servers that are verified as origins are.
     fn towards(
         &self,

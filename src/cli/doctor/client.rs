@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::cli::args::doctor::DoctorRequest;
+use crate::cli::connection::{Connection, Timed};
 use crate::config::TlsOptions;
 use crate::doctor::{Exchange, SeenCertificate, Url};
 use crate::http::{HeadLimits, RequestHead, ServerCodec, ServerEvent};
@@ -12,7 +13,6 @@ use crate::reactor::{Clock, SystemClock};
 use crate::tls::{OriginTls, Problem, ProblemKind};
 use crate::x509::CertificateFacts;
 
-use super::connection::{Connection, Timed};
 use super::failure::Failure;
 use super::receiver::Receiver;
 

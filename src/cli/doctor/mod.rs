@@ -2,7 +2,6 @@
 
 mod browser;
 mod client;
-mod connection;
 mod failure;
 mod origin;
 mod print;

@@ -2,11 +2,11 @@
 
 use std::io::Read;
 
+use crate::cli::connection::Connection;
 use crate::http::{ClientCodec, ClientEvent, HeadLimits, Method, ParseError, ResponseHead};
 use crate::reactor::{Clock, SystemClock};
 use crate::time::Now;
 
-use super::connection::Connection;
 use super::failure::Failure;
 
 /// Most bytes of content that are read.

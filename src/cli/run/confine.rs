@@ -36,6 +36,8 @@ pub(super) struct Needs {
     pub(super) rotates: bool,
     /// Folders of certificates that the process obtains, and of bans.
     pub(super) state: Vec<PathBuf>,
+    /// Folder of log lines that are not sent yet.
+    pub(super) spool: Option<PathBuf>,
     /// Sockets in the file system, which are removed at the end.
     pub(super) sockets: Vec<PathBuf>,
     /// The only ports to which the process connects over TCP; `None` if they are not known.
@@ -113,6 +115,14 @@ fn grants(needs: &Needs) -> Vec<Grant> {
     grants.extend(needs.state.iter().map(|path| Grant {
         path: path.clone(),
         rights: AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::MakeReg | AccessFs::RemoveFile,
+    }));
+    grants.extend(needs.spool.iter().map(|path| Grant {
+        path: path.clone(),
+        rights: AccessFs::ReadFile
+            | AccessFs::ReadDir
+            | AccessFs::WriteFile
+            | AccessFs::MakeReg
+            | AccessFs::RemoveFile,
     }));
     grants.extend(needs.sockets.iter().map(|path| grant(path, AccessFs::RemoveFile.into())));
     grants.retain(|grant| !grant.rights.is_empty());

@@ -39,14 +39,15 @@ pub(super) fn access_log(options: &Options) -> Option<&Path> {
     }
 }
 
-/// Returns true if the C library resolves the host of the access log.
+/// Returns true if the C library resolves the name of a host that takes log lines.
 pub(super) fn resolves_log(options: &Options) -> bool {
-    match &options.access_log {
-        LogTarget::Syslog(SyslogPlace::Udp(host, _)) => {
-            host.trim_matches(['[', ']']).parse::<IpAddr>().is_err()
-        }
-        _ => false,
-    }
+    let syslog = match &options.access_log {
+        LogTarget::Syslog(SyslogPlace::Udp(host, _)) => Some(host),
+        _ => None,
+    };
+    let shipped = options.log.ship.server.as_ref().map(|server| &server.host);
+    let is_name = |host: &&String| host.trim_matches(['[', ']']).parse::<IpAddr>().is_err();
+    syslog.iter().chain(&shipped).any(is_name)
 }
 
 /// Returns the folders in which files of bans are replaced.

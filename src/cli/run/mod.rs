@@ -29,6 +29,7 @@ mod pulse;
 mod reload;
 mod reloader;
 mod rights;
+mod shipping;
 mod start;
 mod succession;
 mod supervisor_link;

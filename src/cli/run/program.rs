@@ -24,6 +24,7 @@ use super::overseer::Overseer;
 use super::pulse::Pulse;
 use super::reloader::Reloader;
 use super::rights::Rights;
+use super::shipping::Shipping;
 
 /// Time for which a blocked output may delay the end of the process.
 const LAST_FLUSH: Duration = Duration::from_secs(1);
@@ -40,6 +41,7 @@ pub(super) struct Program {
     pub(super) in_clear: Arc<[(ServiceId, SocketAddr)]>,
     pub(super) notices: Notices,
     pub(super) log: Outlet,
+    pub(super) ship: Option<Shipping>,
     pub(super) reloading: Reloader,
     pub(super) heap: Heap,
     pub(super) pseudonym: Arc<str>,
@@ -77,6 +79,7 @@ impl Program {
             let last = store.finish(self.worker.take_last_bans(reactor.now()), LAST_FLUSH);
             last.err().iter().for_each(|reason| self.notices.complain(reason));
         }
+        self.ship.iter().for_each(|ship| ship.finish(LAST_FLUSH));
         self.log.finish(LAST_FLUSH);
         self.notices.finish(LAST_FLUSH);
         if failed.is_some() || cut_off { ExitCode::FAILURE } else { ExitCode::SUCCESS }

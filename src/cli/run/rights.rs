@@ -16,6 +16,7 @@ use super::confine::{self, Needs};
 use super::identity::{self, Identity};
 use super::operating::Operating;
 use super::output::Output;
+use super::shipping::Prepared;
 use super::{dumps, files};
 
 /// Remaining rights, which limit what a reload can do.
@@ -40,13 +41,14 @@ impl Rights {
     pub(super) fn give_up(
         identity: Option<Identity>,
         (args, options, settings): (&RunArgs, &Options, &Settings),
-        (log, operating): (&Output, &Operating),
+        (log, operating, shipped): (&Output, &Operating, Option<&Prepared>),
     ) -> io::Result<(Self, Vec<String>)> {
         let reads = files::read_again(args, options, settings);
         let mut lines = Vec::from_iter(identity::warning(identity.as_ref()));
         let user = identity.as_ref().map(|identity| identity.name().to_owned());
         if let Some(identity) = identity {
             hand_over(&identity, options, log, operating)?;
+            shipped.map_or(Ok(()), |shipped| shipped.hand_over(&identity))?;
             files::of_acme(options)?.iter().try_for_each(|path| identity.own_at(path))?;
             let bans = [&options.bans.file, &options.bans.nft_file].into_iter().flatten();
             bans.filter(|path| path.exists()).try_for_each(|path| identity.own_at(path))?;
@@ -63,7 +65,9 @@ impl Rights {
             only_thread()?;
             let log = files::access_log(options).filter(|_| options.log.rotate_size.is_some());
             log.map_or(Ok(()), |path| own_folder("log-rotate-size", path))?;
-            let ports = settings.dialled_ports();
+            let server = shipped.map(Prepared::port);
+            let ports =
+                settings.dialled_ports().map(|ports| ports.into_iter().chain(server).collect());
             let folders: Vec<PathBuf> = settings.folders().map(Path::to_owned).collect();
             let needs = Needs {
                 read: reads,
@@ -73,6 +77,7 @@ impl Rights {
                 log: files::access_log(options).map(PathBuf::from),
                 rotates: options.log.rotate_size.is_some(),
                 state: options.acme.folder.iter().cloned().chain(files::of_bans(options)).collect(),
+                spool: shipped.and_then(Prepared::spool).map(Path::to_owned),
                 sockets: sockets(options, operating).map(PathBuf::from).collect(),
                 ports: ports.clone(),
             };

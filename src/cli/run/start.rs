@@ -31,6 +31,7 @@ use super::program::Program;
 use super::pulse::Pulse;
 use super::reloader::Reloader;
 use super::rights::Rights;
+use super::shipping::{Prepared, Shipping};
 
 /// Descriptors reserved for listeners, logs and files.
 const SPARE_DESCRIPTORS: u64 = 64;
@@ -65,7 +66,10 @@ impl Program {
         let notices = Notices::new(overseer.mark());
         let waiting = usize::try_from(settings.limits.log_buffer.0).unwrap_or(usize::MAX);
         let log = Outlet::new("the access log", waiting, Some(notices.outlet()));
-        let sink = Box::new(LogWriter(log.clone()));
+        let shipped = options.log.ship.settings(&options.tls).map_err(io::Error::other)?;
+        let shipped = shipped.map(Prepared::new).transpose()?;
+        let ship = shipped.as_ref().map(|_| Shipping::new(waiting));
+        let sink = Box::new(LogWriter { outlet: log.clone(), ship: ship.clone() });
         let surroundings = surroundings(&options, &reactor, sink, known.clone(), &secret);
         let mut worker = Worker::new(settings, surroundings, clients);
         let listening = listen(&mut worker, &mut reactor, &options, &mut inherited)?;
@@ -95,10 +99,14 @@ impl Program {
         let operating =
             Operating::open(&mut worker, &mut reactor, (&options, port), &mut inherited)?;
         let asked = (&args, &options, &**worker.settings());
-        let (rights, given_up) = Rights::give_up(identity, asked, (&output, &operating))?;
+        let opened = (&output, &operating, shipped.as_ref());
+        let (rights, given_up) = Rights::give_up(identity, asked, opened)?;
 
         notices.start()?;
         log.start(output)?;
+        if let Some((ship, shipped)) = ship.as_ref().zip(shipped) {
+            ship.start(shipped, notices.clone())?;
+        }
         let watch = known.map(|known| {
             InterfaceWatch::start(known, INTERFACES, reactor.mailbox(), Mail::Addresses)
         });
@@ -111,6 +119,7 @@ impl Program {
         said.extend(warnings);
         said.extend(operating.lines);
         said.extend(given_up);
+        said.extend(options.log.ship.lines());
         said.extend(listening.iter().map(|listening| format!("listening {}", listening.place)));
         said.iter().for_each(|line| notices.announce(line));
         overseer.listen(reactor.mailbox())?;
@@ -121,6 +130,7 @@ impl Program {
             in_clear: in_clear.into(),
             notices,
             log,
+            ship,
             reloading: Reloader::new(reactor.mailbox()),
             heap: Heap::new(reactor.mailbox()),
             pseudonym: secret.pseudonym.into(),

@@ -12,6 +12,7 @@ mod logging;
 mod operation;
 mod permissions;
 mod process;
+mod shipping;
 mod spec;
 mod throttle;
 mod tls;
@@ -23,7 +24,7 @@ pub use spec::OptionSpec;
 pub const OPTIONS: &[OptionSpec] = &joined();
 
 /// Groups of options, in the order of `--help`.
-const GROUPS: [&[OptionSpec]; 14] = [
+const GROUPS: [&[OptionSpec]; 15] = [
     listen::LISTEN,
     tls::TLS,
     acme::ACME,
@@ -35,6 +36,7 @@ const GROUPS: [&[OptionSpec]; 14] = [
     throttle::THROTTLE,
     operation::OPERATION,
     logging::LOGGING,
+    shipping::SHIPPING,
     process::PROCESS,
     dns::DNS,
     limits::LIMITS,
@@ -150,6 +152,14 @@ mod tests {
             ("syslog-facility", "local3"),
             ("log-rotate-size", "10MiB"),
             ("log-rotate-keep", "3"),
+            ("log-ship", "loki+http://[::1]:3100/push"),
+            ("log-ship-label", "env=prod"),
+            ("log-ship-tenant", "team-a"),
+            ("log-ship-auth", "bearer:/etc/tidegate/token"),
+            ("log-ship-gzip", "off"),
+            ("log-ship-buffer", "4MiB"),
+            ("log-spool", "/var/spool/tidegate"),
+            ("log-spool-size", "1GiB"),
             ("control", "/run/t.sock"),
             ("admin", "127.0.0.1:9100"),
             ("user", "www-data"),

@@ -46,10 +46,12 @@ impl Timed {
 fn addresses(host: &str, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
     let (found, results) = mpsc::channel();
     let host = host.trim_matches(['[', ']']).to_owned();
-    thread::spawn(move || {
+    let look_up = move || {
         let addresses = (host.as_str(), port).to_socket_addrs();
-        found.send(addresses.map(Iterator::collect::<Vec<_>>))
-    });
+        // The connection may have been abandoned.
+        drop(found.send(addresses.map(Iterator::collect::<Vec<_>>)));
+    };
+    thread::Builder::new().name("look-up".into()).spawn(look_up)?;
     match results.recv_timeout(left(deadline)?) {
         Ok(Ok(addresses)) => Ok(addresses),
         Ok(Err(_)) => Err(io::ErrorKind::NotFound.into()),
