@@ -42,10 +42,13 @@ impl Timed {
     }
 }
 
-/// Looks up a host on a thread, which the process does not wait for once the time is over.
+/// Returns the addresses of a host. Names are looked up on a thread, which the process does not wait for once the time is over.
 fn addresses(host: &str, port: u16, deadline: Instant) -> io::Result<Vec<SocketAddr>> {
-    let (found, results) = mpsc::channel();
     let host = host.trim_matches(['[', ']']).to_owned();
+    if let Ok(address) = host.parse() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let (found, results) = mpsc::channel();
     let look_up = move || {
         let addresses = (host.as_str(), port).to_socket_addrs();
         // The connection may have been abandoned.

@@ -35,7 +35,7 @@ pub enum LogTarget {
 /// Place of a syslog daemon.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SyslogPlace {
-    /// A datagram socket in the file system.
+    /// A socket in the file system, for datagrams or a stream.
     Local(PathBuf),
     /// Host and port, over UDP.
     Udp(String, u16),

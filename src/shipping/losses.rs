@@ -18,8 +18,13 @@ pub(super) struct Losses {
 
 impl Losses {
     pub(super) fn add(&mut self, lines: u64, reason: &str) {
+        self.total += lines;
+        self.note(lines, reason);
+    }
+
+    /// Has lines reported that are counted elsewhere.
+    pub(super) fn note(&mut self, lines: u64, reason: &str) {
         if lines > 0 {
-            self.total += lines;
             self.unreported += lines;
             reason.clone_into(&mut self.reason);
         }

@@ -30,6 +30,8 @@ pub struct ShipLimits {
 pub enum ShipEvent<'a> {
     /// Whole lines are to be shipped.
     Lines(&'a str),
+    /// So many lines were dropped and counted before they arrived here, because too many waited.
+    Missed(u64),
     /// The server has answered, or could not be reached. The number is a random one from 0 to less than 1.
     Answered(Answer, f64),
     /// The spool can be used, and has these files, oldest first.
@@ -124,6 +126,7 @@ impl Shipper {
     pub fn handle(&mut self, event: ShipEvent<'_>, now: Instant) -> Vec<ShipAction> {
         match event {
             ShipEvent::Lines(lines) => self.gather(lines, now),
+            ShipEvent::Missed(lines) => self.losses.note(lines, "too many waited (log-buffer)"),
             ShipEvent::Answered(answer, fraction) => self.answered(answer, fraction, now),
             ShipEvent::Opened(segments) => {
                 self.spool = Some(Spool::new(segments, self.limits.spool));
@@ -140,7 +143,8 @@ impl Shipper {
             }
             ShipEvent::Finish => {
                 self.is_finishing = true;
-                if matches!(self.phase, Phase::Pausing(_)) {
+                let is_in_memory = self.flight.as_ref().is_some_and(|flight| !flight.is_spooled);
+                if matches!(self.phase, Phase::Pausing(_)) && is_in_memory {
                     self.send();
                 }
             }
@@ -163,10 +167,12 @@ impl Shipper {
         next.into_iter().chain(self.losses.due()).min()
     }
 
-    /// Returns true once all lines of a shipper that finishes have been sent or are in the spool.
+    /// Returns true once all lines of a shipper that finishes have been sent or are in the spool, and no answer
+    /// is expected.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.is_finishing
+            && self.phase != Phase::Sending
             && self.ready.is_empty()
             && self.open.due().is_none()
             && self.flight.as_ref().is_none_or(|flight| flight.is_spooled)

@@ -31,6 +31,10 @@ class LogServer(http.server.ThreadingHTTPServer):
     def port(self):
         return self.server_address[1]
 
+    def count(self):
+        with self.lock:
+            return len(self.lines)
+
     def stop(self):
         self.release.set()
         self.shutdown()
@@ -109,7 +113,7 @@ class Loki(Handler):
             for value in stream["values"]:
                 must(len(value) == 2 and all(isinstance(part, str) for part in value), value)
                 must(re.fullmatch(r"[1-9]\d{18}", value[0]), "nanoseconds")
-                must(value not in [line for line in lines], "doubled")
+                must(value not in lines, "doubled")
                 # A batch that is sent again has the timestamps that it had.
                 must(int(value[0]) > last.get(key, 0) or value in self.server.lines, "order")
                 last[key] = max(int(value[0]), last.get(key, 0))

@@ -91,6 +91,41 @@ class LogOutputs(Case):
         self.curl("-o", "/dev/null", "-x", proxy.url, "http://10.0.0.1/")
         self.assertEqual(parse_syslog(daemon.take())[1], 5)
 
+    def test_stream_takes_messages_with_line_ends(self):
+        path, origin = self.folder() / "log", self.start_origin()
+
+        def listen():
+            listener = socket.socket(socket.AF_UNIX)
+            self.addCleanup(listener.close)
+            listener.bind(str(path))
+            listener.listen()
+            listener.settimeout(60)
+            return listener
+
+        def accept(listener):
+            connection = listener.accept()[0]
+            self.addCleanup(connection.close)
+            lines = connection.makefile("rb")
+            self.addCleanup(lines.close)
+            return connection, lines
+
+        listener = listen()
+        proxy = self.start_forward("--access-log", f"syslog:{path}")
+        self.ask(proxy, "/raw/10", origin)
+        connection, lines = accept(listener)
+        for number in range(11, 15):
+            self.ask(proxy, f"/raw/{number}", origin)
+        for number in range(10, 15):
+            self.assertIn(f"/raw/{number}", parse_syslog(lines.readline()[:-1])[3])
+        listener.close()
+        lines.close()
+        connection.close()
+        path.unlink()
+        self.ask(proxy, "/raw/20", origin)
+        self.wait_until(lambda: any("waits for" in line for line in proxy.said), proxy.said)
+        connection, lines = accept(listen())
+        self.assertIn("/raw/20", parse_syslog(lines.readline()[:-1])[3])
+
     def test_long_message_over_udp_is_cut_and_counted(self):
         daemon = Daemon(socket.AF_INET, ("127.0.0.1", 0))
         self.addCleanup(daemon.close)

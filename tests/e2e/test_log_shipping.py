@@ -1,6 +1,7 @@
 """Access log lines shipped to Loki and by OTLP: nothing lost, in order, through failures and restarts."""
 
 import json
+import os
 import re
 import signal
 import socket
@@ -8,7 +9,7 @@ import ssl
 import unittest
 
 import pki
-from harness import BINARY, Case, connect
+from harness import AS_NOBODY, BINARY, NOBODY, Case, connect
 from log_server import LogServer, Loki, Otlp
 
 
@@ -41,7 +42,8 @@ class LogShipping(Case):
         return [int(re.search(r"/n(\d+)", url)[1]) for url in urls]
 
     def wait_for(self, server, count, proxy):
-        self.wait_until(lambda: len(self.numbers(server)) >= count, proxy.said)
+        self.wait_until(lambda: server.count() >= count or server.wrong, proxy.said)
+        self.assertEqual(server.wrong, [])
 
     def free_port(self):
         with socket.socket() as free:
@@ -142,7 +144,7 @@ class LogShipping(Case):
         self.wait_until(lambda: any("log-ship-buffer" in line for line in proxy.said), proxy.said)
         self.assertLess(proxy.memory() - before, 30 << 20)
         server = self.server(port=port)
-        self.wait_until(lambda: len(self.numbers(server)) > 200, proxy.said)
+        self.wait_for(server, 201, proxy)
         self.assertEqual(proxy.stop(), 0)
         numbers = self.numbers(server)
         self.assertEqual(numbers, sorted(set(numbers)))
@@ -167,6 +169,25 @@ class LogShipping(Case):
         self.assertEqual(self.numbers(server), list(range(1600)))
         self.assertEqual(proxy.stop(), 0)
         self.assertEqual([path.name for path in (folder / "spool").iterdir()], ["lock"])
+
+    def test_spool_belongs_to_the_user_of_the_process(self):
+        if not AS_NOBODY:
+            self.skipTest("only root can become another user")
+        folder, port = self.folder(), self.free_port()
+        os.chmod(folder, 0o755)
+        args = ["--log-ship", f"loki+http://127.0.0.1:{port}", "--log-spool", str(folder / "state" / "spool"),
+                "--access-log", "off", "--user", NOBODY, "--confine"]
+        for first in [0, 20]:
+            proxy = self.start_proxy(*args)
+            self.ask(proxy, first, 20)
+            self.assertEqual(proxy.stop(), 0)
+            self.assertFalse([line for line in proxy.said if "lost" in line], proxy.said)
+        server = self.server(port=port)
+        proxy = self.start_proxy(*args)
+        self.wait_for(server, 40, proxy)
+        self.assertEqual(self.numbers(server), list(range(40)))
+        spool = folder / "state" / "spool"
+        self.assertEqual((spool.stat().st_mode & 0o777, spool.stat().st_uid), (0o700, int(NOBODY)))
 
     def test_torn_file_of_a_spool_is_reported_and_left_out(self):
         folder, port = self.folder(), self.free_port()
@@ -220,6 +241,10 @@ class LogShipping(Case):
                           scheme="loki+https")
         self.ask(proxy, 0, 10)
         self.wait_for(server, 10, proxy)
+        server.stop()
+        self.ask(proxy, 10, 10)
+        self.assertEqual(proxy.stop(), 0)
+        self.assertEqual(len(list(spool.glob("*.lines"))), 1, proxy.said)
 
     def test_new_worker_takes_the_spool_once_the_old_one_has_ended(self):
         folder, server = self.folder(), self.server()

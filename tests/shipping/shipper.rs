@@ -90,6 +90,16 @@ fn refused_batch_is_dropped_and_counted() {
 }
 
 #[test]
+fn missed_lines_are_reported_and_counted_elsewhere() {
+    let mut world = World::new(LIMITS);
+    world.handle(ShipEvent::Missed(3));
+    assert_eq!(
+        (world.shipper.lost(), &*world.said),
+        (0, &["3 lines were lost: too many waited (log-buffer)".to_owned()][..])
+    );
+}
+
+#[test]
 fn losses_are_reported_at_most_every_ten_seconds() {
     let mut world = World::new(LIMITS);
     for number in 0..20 {
@@ -185,6 +195,18 @@ fn finishing_shipper_sends_what_is_in_memory() {
     assert_eq!(world.numbers_taken().len(), 20);
     world.handle(ShipEvent::Abandon);
     assert_eq!(world.shipper.lost(), 0);
+}
+
+#[test]
+fn finishing_shipper_waits_for_the_answer_about_a_spooled_batch() {
+    let files =
+        BTreeMap::from([(7, encode_segment("line   0\n")), (8, encode_segment("line   1\n"))]);
+    let mut world = World::spooling(SPOOL, files);
+    world.handle(ShipEvent::Finish);
+    assert!(world.sent.is_some() && !world.shipper.is_done());
+    world.take();
+    assert!(world.sent.is_none() && world.shipper.is_done());
+    assert_eq!(world.files.keys().copied().collect::<Vec<_>>(), [8]);
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! Lines for daemons that take datagrams: syslog and the journal.
+//! Lines for daemons at sockets, which mostly take datagrams: syslog and the journal.
 
-use std::io;
+use std::io::{self, Write};
 use std::net::{ToSocketAddrs, UdpSocket};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::path::{Path, PathBuf};
 use std::process;
 use std::time::Duration;
 
@@ -23,6 +23,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Longest wait for room in the queue of a daemon, in which the thread does nothing else.
 const ROOM: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
+/// The same for a stream.
+const STREAM_ROOM: Duration = Duration::from_secs(1);
 
 /// A daemon, with the socket that is connected to it.
 #[derive(Debug)]
@@ -46,6 +48,8 @@ enum Protocol {
 #[derive(Debug)]
 enum Socket {
     Local(UnixDatagram),
+    /// A stream of messages, each with a line end. A message that was cut off is sent on a new connection.
+    Stream(UnixStream),
     Udp(UdpSocket),
 }
 
@@ -142,12 +146,14 @@ impl Socket {
     /// Connects a socket that never blocks.
     fn connect(place: &SyslogPlace) -> io::Result<Self> {
         match place {
-            SyslogPlace::Local(path) => {
-                let socket = UnixDatagram::unbound()?;
-                socket.set_nonblocking(true)?;
-                socket.connect(path)?;
-                Ok(Self::Local(socket))
-            }
+            SyslogPlace::Local(path) => match Self::local(path) {
+                Err(error) if error.raw_os_error() == Some(libc::EPROTOTYPE) => {
+                    let stream = UnixStream::connect(path)?;
+                    stream.set_write_timeout(Some(STREAM_ROOM))?;
+                    Ok(Self::Stream(stream))
+                }
+                socket => socket,
+            },
             SyslogPlace::Udp(host, port) => {
                 let host = host.trim_matches(['[', ']']);
                 let address = (host, *port).to_socket_addrs()?.next();
@@ -161,9 +167,17 @@ impl Socket {
         }
     }
 
+    fn local(path: &Path) -> io::Result<Self> {
+        let socket = UnixDatagram::unbound()?;
+        socket.set_nonblocking(true)?;
+        socket.connect(path)?;
+        Ok(Self::Local(socket))
+    }
+
     /// Sends a datagram, and waits for room for a while.
     fn send(&self, datagram: &[u8]) -> io::Result<()> {
         match self.send_at_once(datagram) {
+            Err(error) if matches!(self, Self::Stream(_)) => Err(error),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 poll(&mut [PollFd::from_borrowed_fd(self.as_fd(), PollFlags::OUT)], Some(&ROOM))?;
                 self.send_at_once(datagram)
@@ -174,10 +188,10 @@ impl Socket {
 
     fn send_at_once(&self, datagram: &[u8]) -> io::Result<()> {
         match self {
-            Self::Local(socket) => socket.send(datagram),
-            Self::Udp(socket) => socket.send(datagram),
+            Self::Local(socket) => socket.send(datagram).map(drop),
+            Self::Stream(stream) => (&*stream).write_all(&[datagram, b"\n"].concat()),
+            Self::Udp(socket) => socket.send(datagram).map(drop),
         }
-        .map(drop)
     }
 }
 
@@ -185,6 +199,7 @@ impl AsFd for Socket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Local(socket) => socket.as_fd(),
+            Self::Stream(stream) => stream.as_fd(),
             Self::Udp(socket) => socket.as_fd(),
         }
     }

@@ -18,6 +18,8 @@ use super::unwritten::Unwritten;
 
 /// Shortest time between two notices about lost lines.
 const INTERVAL: Duration = Duration::from_secs(10);
+/// Longest time between two attempts to write the last lines.
+const LAST_PAUSE: Duration = Duration::from_millis(50);
 
 /// A bounded queue of lines for one output, and a thread that writes them. Clones share both.
 #[derive(Clone)]
@@ -172,6 +174,7 @@ impl Outlet {
     pub(super) fn finish(&self, patience: Duration) {
         let mut queue = self.0.lock();
         queue.closing = true;
+        queue.retry_at = None;
         self.0.more.notify_one();
         let runs = |queue: &mut Queue| queue.running;
         let waited = self.0.ended.wait_timeout_while(queue, patience, runs);
@@ -280,6 +283,7 @@ impl Shared {
         };
         let moves = queue.jobs.iter().any(|job| matches!(job, Job::Redirect(_)));
         if let Some(pause) = retry.filter(|_| !moves) {
+            let pause = if queue.closing { pause.min(LAST_PAUSE) } else { pause };
             queue.retry_at = Some(now() + pause);
             queue.jobs.push_front(Job::Write(rest.to_owned()));
             return;

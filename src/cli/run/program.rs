@@ -79,7 +79,9 @@ impl Program {
             let last = store.finish(self.worker.take_last_bans(reactor.now()), LAST_FLUSH);
             last.err().iter().for_each(|reason| self.notices.complain(reason));
         }
-        self.ship.iter().for_each(|ship| ship.finish(LAST_FLUSH));
+        if self.ship.as_ref().is_some_and(|ship| !ship.finish(LAST_FLUSH)) {
+            self.notices.complain("the last log lines are not in the spool: the disk is too slow");
+        }
         self.log.finish(LAST_FLUSH);
         self.notices.finish(LAST_FLUSH);
         if failed.is_some() || cut_off { ExitCode::FAILURE } else { ExitCode::SUCCESS }

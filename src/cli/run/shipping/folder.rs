@@ -1,11 +1,10 @@
 //! The folder of a spool: a file for each batch, and a lock.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::cli::run::acme_store::replace;
 use crate::cli::run::identity::Identity;
 use crate::shipping::{Segment, decode_segment, encode_segment};
 
@@ -29,6 +28,7 @@ impl SpoolFolder {
     /// Fails if the folder cannot be created, or files in it.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let wrong = |error| io::Error::other(format!("--log-spool {}: {error}", path.display()));
+        path.parent().map_or(Ok(()), fs::create_dir_all).map_err(wrong)?;
         DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(wrong)?;
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).write(true).mode(0o600);
@@ -79,12 +79,22 @@ impl SpoolFolder {
         Ok(segments)
     }
 
-    /// Writes a batch to its file, as a whole.
+    /// Writes a batch to its file, as a whole. The disk is not waited for: after a loss of power, the checksum
+    /// tells whether the file is complete.
     ///
     /// # Errors
     /// The errors of the file system.
     pub(super) fn store(&self, number: u64, lines: &str) -> io::Result<()> {
-        replace(&self.file(number), &encode_segment(lines))
+        let file = self.file(number);
+        let beside = PathBuf::from(format!("{}.new", file.display()));
+        let mut options = OpenOptions::new();
+        let mut new = options.create_new(true).write(true).mode(0o600).open(&beside)?;
+        let written = new.write_all(&encode_segment(lines));
+        let stored = written.and_then(|()| fs::rename(&beside, &file));
+        if stored.is_err() {
+            let _ = fs::remove_file(&beside); // a part would take room on a full disk
+        }
+        stored
     }
 
     /// Returns the lines of a file.

@@ -45,15 +45,18 @@ struct Shared {
     more: Condvar,
     /// Signalled when the thread has ended.
     ended: Condvar,
+    /// Lines that the shipper has lost.
     lost: AtomicU64,
+    /// Lines that had no room in the inbox.
+    missed: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Inbox {
     lines: String,
     answer: Option<Answer>,
-    /// Lines that had no room in the inbox.
-    lost: u64,
+    /// Lines that had no room, and are not reported yet.
+    missed: u64,
     /// Time at which the thread ends, whatever was not sent.
     end: Option<Instant>,
     running: bool,
@@ -97,6 +100,7 @@ impl Shipping {
             more: Condvar::new(),
             ended: Condvar::new(),
             lost: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
         }))
     }
 
@@ -124,7 +128,9 @@ impl Shipping {
         let mut inbox = self.0.lock();
         let is_full = !inbox.lines.is_empty() && inbox.lines.len() + lines.len() > self.0.capacity;
         if is_full || inbox.end.is_some() {
-            inbox.lost += lines.lines().count() as u64;
+            let number = lines.lines().count() as u64;
+            inbox.missed += number;
+            self.0.missed.fetch_add(number, Ordering::Relaxed);
         } else if inbox.lines.is_empty() {
             std::mem::swap(&mut inbox.lines, lines);
         } else {
@@ -136,17 +142,19 @@ impl Shipping {
 
     /// Returns the number of lines that were lost.
     pub(super) fn lost(&self) -> u64 {
-        self.0.lost.load(Ordering::Relaxed) + self.0.lock().lost
+        self.0.lost.load(Ordering::Relaxed) + self.0.missed.load(Ordering::Relaxed)
     }
 
-    /// Sends the remaining lines, at most for `patience`; what is left then goes to the spool.
-    pub(super) fn finish(&self, patience: Duration) {
+    /// Sends the remaining lines, at most for `patience`; what is left then goes to the spool. Returns false if
+    /// the disk takes as long again.
+    pub(super) fn finish(&self, patience: Duration) -> bool {
         let mut inbox = self.0.lock();
         inbox.end = Some(now() + patience);
         self.0.more.notify_one();
         let runs = |inbox: &mut Inbox| inbox.running;
         // The files are written after `patience`.
-        drop(self.0.ended.wait_timeout_while(inbox, patience * 2, runs));
+        let waited = self.0.ended.wait_timeout_while(inbox, patience * 2, runs);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
 
@@ -171,7 +179,8 @@ impl Shared {
             let has_something = !inbox.lines.is_empty() || inbox.answer.is_some() || is_told;
             if has_something || left.is_some_and(|left| left.is_zero()) {
                 let (lines, answer) = (std::mem::take(&mut inbox.lines), inbox.answer.take());
-                return Inbox { lines, answer, lost: 0, end: inbox.end, running: true };
+                let missed = std::mem::take(&mut inbox.missed);
+                return Inbox { lines, answer, missed, end: inbox.end, running: true };
             }
             inbox = match left {
                 Some(left) => {
@@ -218,10 +227,13 @@ impl ShipThread {
         let mut is_finishing = false;
         loop {
             let deadline = self.shipper.deadline().into_iter().chain(self.take_at).min();
-            let Inbox { lines, answer, end, .. } = self.shared.next(deadline, is_finishing);
+            let Inbox { lines, answer, missed, end, .. } = self.shared.next(deadline, is_finishing);
             self.take_spool();
             if !lines.is_empty() {
                 self.handle(ShipEvent::Lines(&lines));
+            }
+            if missed > 0 {
+                self.handle(ShipEvent::Missed(missed));
             }
             if let Some(answer) = answer {
                 let fraction = self.fraction();
@@ -236,6 +248,9 @@ impl ShipThread {
                 break;
             }
         }
+        // The process that had the spool may have ended since.
+        self.take_at = self.take_at.map(|_| now());
+        self.take_spool();
         self.handle(ShipEvent::Abandon);
         self.shared.lock().running = false;
         self.shared.ended.notify_all();
