@@ -210,7 +210,7 @@ class LogShipping(Case):
     def test_killed_process_leaves_its_spool_to_the_next(self):
         folder, port = self.folder(), self.free_port()
         args = ["--log-ship", f"loki+http://127.0.0.1:{port}", "--log-ship-buffer", "2MiB",
-                "--log-spool", str(folder), "--access-log", "off"]
+                "--log-spool", str(folder), "--access-log", "off", "--control", "off"]
         proxy = self.start_proxy(*args)
         self.ask(proxy, 0, 1500, 4000)
         self.wait_until(lambda: len(list(folder.glob("*.lines"))) >= 2, proxy.said)
