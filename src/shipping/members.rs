@@ -17,13 +17,13 @@ impl Members {
         serde_json::from_str(line).ok().map(Self)
     }
 
-    /// Returns the time at which the exchange ended, since 1970: its start (`time`, in seconds) and its
-    /// duration (`ms`). Lines are written in this order.
+    /// Returns the time at which the exchange ended, since 1970: its start (`time`) and its duration (`ms`).
+    /// Lines are written in this order.
     #[must_use]
     pub fn ended(&self) -> Option<Duration> {
-        let number = |name| decimal(&self.0.get(name)?.as_number()?.to_string());
-        let took = number("ms").unwrap_or_default() / 1000;
-        number("time")?.checked_add(took)
+        let took = self.0.get("ms").and_then(|ms| decimal(&ms.as_number()?.to_string()));
+        let began = since_epoch(self.0.get("time")?.as_str()?)?;
+        began.checked_add(took.unwrap_or_default() / 1000)
     }
 
     /// Returns the status code of the response, if there is one.
@@ -77,9 +77,51 @@ pub(super) fn text_of(value: &Value) -> String {
     }
 }
 
+/// Returns the time since 1970 of a date in UTC, such as `1994-11-06T08:49:37.042Z` (RFC 3339).
+fn since_epoch(text: &str) -> Option<Duration> {
+    let (date, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let mut date = date.splitn(3, '-').map(|number| number.parse::<u64>().ok());
+    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
+    let mut time = time.splitn(3, ':');
+    let mut next = || time.next();
+    let (hours, minutes): (u64, u64) = (next()?.parse().ok()?, next()?.parse().ok()?);
+    let seconds = decimal(next()?)?;
+    let is_date =
+        (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day);
+    let is_time = hours < 24 && minutes < 60 && seconds.as_secs() <= 60;
+    // Days are counted from 1 March: the leap day is the last one of a year then.
+    let (years, months) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = 365 * years + years / 4 - years / 100 + years / 400 + (153 * months + 2) / 5 + day;
+    const BEFORE_1970: u64 = 719_469;
+    let whole = (days.checked_sub(BEFORE_1970)? * 24 + hours) * 3600 + minutes * 60;
+    (is_date && is_time).then(|| Duration::from_secs(whole) + seconds)
+}
+
 /// Reads a number of seconds with at most nine digits behind the point; further digits are dropped.
 fn decimal(text: &str) -> Option<Duration> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let nanos = format!("{:0<9}", fraction.get(..fraction.len().min(9))?);
     Some(Duration::new(whole.parse().ok()?, nanos.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_read_as_written() {
+        for (text, millis) in [
+            ("1970-01-01T00:00:00.000Z", Some(0)),
+            ("1994-11-06T08:49:37.042Z", Some(784_111_777_042)),
+            ("2000-02-29T23:59:59Z", Some(951_868_799_000)),
+            ("2026-03-01T00:00:00.5Z", Some(1_772_323_200_500)),
+            ("1969-12-31T23:59:59Z", None),
+            ("2026-13-01T00:00:00Z", None),
+            ("2026-01-01T24:00:00Z", None),
+            ("2026-01-01", None),
+            ("", None),
+        ] {
+            assert_eq!(since_epoch(text), millis.map(Duration::from_millis), "{text}");
+        }
+    }
 }

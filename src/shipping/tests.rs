@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 
-const LINE: &str = "{\"time\":1764558000.123,\"client\":\"127.0.0.1\",\"tls\":{\"version\":\"1.3\"},\
+const LINE: &str = "{\"time\":\"2025-12-01T03:00:00.123Z\",\"client\":\"127.0.0.1\",\"tls\":{\"version\":\"1.3\"},\
                     \"method\":\"GET\",\"url\":\"http://h.test/\",\"status\":503,\"result\":\"error\",\"ms\":1500.250,\"bytes\":7}";
 
 fn syslog(line: &str) -> (String, bool) {

@@ -9,9 +9,12 @@ use tidegate::shipping::{Answer, BatchEncoder, Labels, LogProtocol, LogServer};
 
 const NOW: Duration = Duration::from_secs(2_000_000_000);
 
-fn line(time: &str, status: u16) -> String {
+/// Returns a line of an exchange that has begun so many seconds after the start of 1970.
+fn line(seconds: &str, status: u16) -> String {
+    let seconds: f64 = seconds.parse().unwrap();
+    let (minutes, rest) = ((seconds / 60.0).floor(), seconds % 60.0);
     format!(
-        "{{\"time\":{time},\"client\":\"127.0.0.1\",\"method\":\"GET\",\"url\":\"http://h.test/\",\
+        "{{\"time\":\"1970-01-01T00:{minutes:02}:{rest:06.3}Z\",\"client\":\"127.0.0.1\",\"method\":\"GET\",\"url\":\"http://h.test/\",\
          \"status\":{status},\"result\":\"HIT\",\"ms\":1.5,\"clear\":true,\"tls\":{{\"version\":\"1.3\"}}}}\n"
     )
 }
