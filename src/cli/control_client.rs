@@ -2,7 +2,7 @@
 //! its control socket.
 
 use std::io::ErrorKind::{ConnectionRefused, NotFound};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -32,6 +32,38 @@ pub(super) fn ask(socket: Socket, request: &ControlRequest) -> ExitCode {
     }
 }
 
+/// Sends `request` and prints the lines of the answer as they arrive, until the proxy or the reader ends.
+pub(super) fn follow(socket: Socket, request: &ControlRequest) -> ExitCode {
+    let path = match socket.path() {
+        Ok(path) => path,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let lines = send(&path, request).and_then(|stream| {
+        stream.set_read_timeout(None)?;
+        Ok(BufReader::new(stream))
+    });
+    let mut lines = match lines {
+        Ok(lines) => lines,
+        Err(error) => return fail(&no_answer(&path, &error)),
+    };
+    let mut line = String::new();
+    match lines.read_line(&mut line) {
+        Ok(_) if line == "ok\n" => {}
+        Ok(_) => return fail(line.strip_prefix("error ").unwrap_or(&line).trim_end()),
+        Err(error) => return fail(&no_answer(&path, &error)),
+    }
+    loop {
+        line.clear();
+        if !lines.read_line(&mut line).is_ok_and(|length| length > 0) {
+            return ExitCode::SUCCESS;
+        }
+        let printed = print(&line);
+        if printed != ExitCode::SUCCESS {
+            return printed;
+        }
+    }
+}
+
 /// Sends `question` and prints the explanation. The exit code tells if the request is allowed.
 pub(super) fn ask_why(socket: Socket, question: ExplainQuery, json: bool) -> ExitCode {
     match exchange(socket, &ControlRequest::Explain { question, json }) {
@@ -46,11 +78,14 @@ pub(super) fn ask_why(socket: Socket, question: ExplainQuery, json: bool) -> Exi
 /// Returns the answer of the proxy, or a message if there is none.
 fn exchange(socket: Socket, request: &ControlRequest) -> Result<String, String> {
     let socket = socket.path().map_err(|error| error.to_string())?;
-    ask_at(&socket, request).map_err(|error| {
-        let is_absent = matches!(error.kind(), NotFound | ConnectionRefused);
-        let elsewhere = if is_absent { elsewhere(&socket) } else { String::new() };
-        format!("no answer from a running tidegate at {}: {error}{elsewhere}", socket.display())
-    })
+    ask_at(&socket, request).map_err(|error| no_answer(&socket, &error))
+}
+
+/// Returns the message about a proxy that does not answer.
+fn no_answer(socket: &Path, error: &io::Error) -> String {
+    let is_absent = matches!(error.kind(), NotFound | ConnectionRefused);
+    let elsewhere = if is_absent { elsewhere(socket) } else { String::new() };
+    format!("no answer from a running tidegate at {}: {error}{elsewhere}", socket.display())
 }
 
 /// Returns the sockets that the operator may have meant, to be written after an error.
@@ -67,12 +102,17 @@ fn elsewhere(socket: &Path) -> String {
 }
 
 fn ask_at(socket: &Path, request: &ControlRequest) -> io::Result<String> {
+    let mut answer = String::new();
+    send(socket, request)?.read_to_string(&mut answer)?;
+    Ok(answer)
+}
+
+/// Returns a connection on which the request was sent.
+fn send(socket: &Path, request: &ControlRequest) -> io::Result<UnixStream> {
     let mut stream = UnixStream::connect(socket)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(format!("{request}\n").as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    Ok(answer)
+    Ok(stream)
 }

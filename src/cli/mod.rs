@@ -36,6 +36,7 @@ pub fn main() -> ExitCode {
             Err(message) => refuse(&message),
         },
         Invocation::Operate { socket, request } => control_client::ask(socket, &request),
+        Invocation::Follow { socket, request } => control_client::follow(socket, &request),
         Invocation::ExplainLive { socket, question, json } => {
             control_client::ask_why(socket, question, json)
         }

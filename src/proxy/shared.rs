@@ -16,6 +16,7 @@ use crate::proxy::jobs::Jobs;
 use crate::proxy::observe::access_log::AccessLog;
 use crate::proxy::observe::counters::Counters;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
+use crate::proxy::observe::journal::Journal;
 use crate::proxy::observe::listener::{AuthScope, ListenerInfo, ListenerSettings};
 use crate::proxy::observe::not_stored_urls::NotStoredUrls;
 use crate::proxy::observe::process_figures::{ProcessFigures, ProcessProbe};
@@ -99,6 +100,8 @@ pub(crate) struct Shared {
     retired: VecDeque<Arc<RuleSet>>,
     pub(super) log: AccessLog,
     pub(super) counters: Counters,
+    /// Lines of the latest exchanges, for operators who read them.
+    pub(super) journal: Journal,
     /// What is asked for most.
     pub(super) tops: Tops,
     pub(super) request_ids: RequestIds,
@@ -157,6 +160,7 @@ impl Shared {
             retired: VecDeque::new(),
             log: AccessLog::new(surroundings.log),
             counters: Counters::default(),
+            journal: Journal::default(),
             tops: Tops::default(),
             request_ids: RequestIds::new(surroundings.secret),
             process: None,
@@ -316,6 +320,7 @@ impl Shared {
     pub(super) fn record(&mut self, record: &ExchangeRecord, now: Now) {
         self.counters.count(record, now);
         self.tops.count(record, now);
+        self.journal.record(record, now);
         self.throttling.bans.note(record, &mut self.counters.client_bans, now);
         self.log.record(record, self.settings.log.as_ref(), now);
         if let Some(hook) = &mut self.hook {

@@ -1,11 +1,16 @@
 //! Arguments of the commands that are sent to a running proxy.
 
+use std::time::Duration;
+
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 
 use crate::acme::RevocationReason;
 use crate::balance::{MOST_WEIGHT, Order};
 use crate::cli::control_socket::Socket;
-use crate::proxy::{BanCommand, ControlRequest, OriginCommand, PurgeTarget};
+use crate::proxy::{
+    BanCommand, ControlRequest, JournalFilter, OriginCommand, PurgeTarget, StatusPattern,
+};
+use crate::time::read_duration;
 
 pub(super) fn purge_target(matches: &ArgMatches) -> PurgeTarget {
     type Kind = fn(String) -> PurgeTarget;
@@ -62,6 +67,43 @@ pub(super) fn stats_command() -> Command {
         .about("Print the metrics of a running proxy")
         .arg(json.help("Print a JSON object"))
         .args(socket_args())
+}
+
+pub(super) fn log_command() -> Command {
+    let flag = |name: &'static str| Arg::new(name).long(name).action(ArgAction::SetTrue);
+    let follow = flag("follow").short('f');
+    let status = Arg::new("status").long("status").value_name("STATUS").action(ArgAction::Append);
+    let host = Arg::new("host").long("host").value_name("HOST").value_parser(one_word);
+    let slow = Arg::new("slow").long("slow").value_name("TIME");
+    Command::new("log")
+        .about("Print the latest requests of a running proxy, whatever its access log is")
+        .arg(follow.help("Go on with further requests, until you press Ctrl-C"))
+        .arg(
+            status
+                .value_parser(|text: &str| text.parse::<StatusPattern>())
+                .help("Only requests with this status, such as 404, or 5xx"),
+        )
+        .arg(host.help("Only requests for HOST, or a name below it"))
+        .arg(
+            slow.value_parser(|text: &str| {
+                read_duration(text).ok_or_else(|| format!("'{text}' is no duration such as 1s"))
+            })
+            .help("Only requests that have taken TIME or longer, such as 1s"),
+        )
+        .arg(flag("json").help("Print objects in JSON"))
+        .args(socket_args())
+}
+
+/// Returns the request for lines of the journal.
+pub(super) fn log_request(matches: &ArgMatches) -> ControlRequest {
+    let statuses = matches.get_many("status").into_iter().flatten().copied().collect();
+    let filter = JournalFilter {
+        statuses,
+        host: matches.get_one::<String>("host").cloned(),
+        slow: matches.get_one::<Duration>("slow").copied(),
+    };
+    let (json, follow) = (matches.get_flag("json"), matches.get_flag("follow"));
+    ControlRequest::Log { filter, json, follow }
 }
 
 pub(super) fn reload_command() -> Command {

@@ -20,8 +20,9 @@ use crate::config::{OPTIONS, Options};
 use crate::proxy::{ControlRequest, ExplainQuery};
 
 use control::{
-    bans_command, bans_request, origin_command, origin_request, purge_command, purge_target,
-    reload_command, renew_command, renewal, socket, stats_command, upgrade_command,
+    bans_command, bans_request, log_command, log_request, origin_command, origin_request,
+    purge_command, purge_target, reload_command, renew_command, renewal, socket, stats_command,
+    upgrade_command,
 };
 use doctor::DoctorRequest;
 use options::{OptionValues, RunArgs};
@@ -38,6 +39,11 @@ pub(super) enum Invocation {
         file: String,
     },
     Operate {
+        socket: Socket,
+        request: ControlRequest,
+    },
+    /// Prints an answer while it is received.
+    Follow {
         socket: Socket,
         request: ControlRequest,
     },
@@ -112,6 +118,9 @@ pub(super) fn parse() -> Invocation {
             socket: socket(matches),
             request: ControlRequest::Stats { json: matches.get_flag("json") },
         },
+        Some(("log", matches)) => {
+            Invocation::Follow { socket: socket(matches), request: log_request(matches) }
+        }
         Some(("explain", matches)) => explain_invocation(command, matches),
         Some(("egress", matches)) => {
             let given = egress_given(&command, matches);
@@ -225,6 +234,7 @@ fn command() -> Command {
         )
         .subcommand(purge_command())
         .subcommand(stats_command())
+        .subcommand(log_command())
         .subcommand(reload_command())
         .subcommand(upgrade_command())
         .subcommand(renew_command())

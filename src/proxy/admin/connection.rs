@@ -11,12 +11,14 @@ use crate::http::{HeadWriter, Method, ServerCodec, ServerEvent};
 use crate::proxy::explain::query::ExplainQuery;
 use crate::proxy::explain::{Explainer, Explanation};
 use crate::proxy::mail::Mail;
+use crate::proxy::observe::journal::Place;
+use crate::proxy::observe::journal_filter::JournalFilter;
 use crate::proxy::observe::stats::Stats;
 use crate::proxy::observe::stats::gauges::Gauges;
 use crate::proxy::shared::Shared;
 use crate::proxy::transfer::recv_buffer::RecvBuffer;
 use crate::proxy::transfer::send_buffer::{ContentSource, SendBuffer};
-use crate::reactor::{Driven, Id, Reactor, SocketId, Token, Wake};
+use crate::reactor::{Driven, Id, Reactor, Ready, SocketId, Token, Wake};
 use crate::time::Now;
 
 use super::ban_command::BanCommand;
@@ -30,6 +32,10 @@ use super::succession::{Succession, UpgradeRequest};
 /// Time for a request and its answer together. A purge, an explanation or a reload in between does
 /// not use it up.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Time for which an operator may follow the journal.
+const FOLLOWING: Duration = Duration::from_secs(24 * 60 * 60);
+/// Bytes of lines that are sent at a time.
+const PIECE: usize = 64 * 1024;
 /// Time for an upgrade: longer than a worker may take to start, and shorter than a command waits.
 const UPGRADE: Duration = Duration::from_secs(48);
 /// Answer to an operator who wants an upgrade of a process that has no supervisor.
@@ -75,6 +81,8 @@ enum State {
     Purging(Purge),
     /// Explaining a request, which may wait for addresses of its host. True for JSON.
     Explaining(Box<Explainer>, bool),
+    /// Reading the journal, from a place on.
+    Reading(Box<JournalReader>),
     /// Waiting until this time for the embedder, or for the end of the other admin sockets.
     Waiting(Instant),
     /// Sending the answer.
@@ -144,6 +152,7 @@ impl AdminConnection {
         if let State::Explaining(explaining, _) = &mut self.state {
             explaining.cancel(reactor, shared);
         }
+        shared.journal.leave(self.token());
         reactor.close(self.io);
     }
 
@@ -163,6 +172,7 @@ impl AdminConnection {
                 State::Asking(_) => self.ask(reactor, shared, cx),
                 State::Purging(_) => self.purge(reactor, shared),
                 State::Explaining(..) => self.explain(reactor, shared),
+                State::Reading(_) => self.read_journal(reactor, shared),
                 State::Waiting(until) => self.await_embedder(until, reactor),
                 State::Answering => self.transmit(reactor),
                 State::Leaving => self.leave(reactor, shared),
@@ -217,6 +227,10 @@ impl AdminConnection {
         let asked = line.parse().and_then(|request| match request {
             ControlRequest::Stats { json } => Ok(Asked::Stats { json }),
             ControlRequest::Tops => Ok(Asked::Tops),
+            ControlRequest::Log { filter, json, follow } => {
+                let reader = JournalReader { place: 0, filter, json, follows: follow };
+                Ok(Asked::Log(Box::new(reader)))
+            }
             ControlRequest::Purge { target, soft } => {
                 target.meant(reverse).map(|what| Asked::Purge { what, soft })
             }
@@ -245,6 +259,11 @@ impl AdminConnection {
                 self.answer(&format!("ok\n{}", metrics(shared).json()));
             }
             Ok(Asked::Stats { json: false }) => self.answer(&format!("ok\n{}", metrics(shared))),
+            Ok(Asked::Log(mut reader)) => {
+                reader.place = shared.journal.open(now.mono);
+                self.output.bytes().extend_from_slice(b"ok\n");
+                self.state = State::Reading(reader);
+            }
             Ok(Asked::Tops) => {
                 let report = shared.tops.report(now.mono).json();
                 self.answer(&format!("ok\n{report}"));
@@ -339,6 +358,36 @@ impl AdminConnection {
         }
     }
 
+    /// Sends lines of the journal. An operator who follows it stays until it closes its connection.
+    fn read_journal(&mut self, reactor: &mut Reactor<Mail>, shared: &mut Shared) -> Progress {
+        let token = self.token();
+        loop {
+            while !self.output.is_empty() {
+                match self.output.send(reactor, self.io, ContentSource::Nothing) {
+                    Poll::Pending => return Progress::Park,
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(_)) => return Progress::Gone,
+                }
+            }
+            let State::Reading(reader) = &mut self.state else { return Progress::Go };
+            let mut lines = String::new();
+            let wanted = (&reader.filter, reader.json);
+            reader.place = shared.journal.read(reader.place, wanted, PIECE, &mut lines);
+            if !lines.is_empty() {
+                self.output.bytes().extend_from_slice(lines.as_bytes());
+            } else if reader.follows {
+                break;
+            } else {
+                self.state = State::Answering;
+                return Progress::Go;
+            }
+        }
+        shared.journal.follow(token);
+        self.until = reactor.now().mono + FOLLOWING;
+        reactor.set_deadline(token, Some(self.until));
+        if reactor.ready(self.io).contains(Ready::ERROR) { Progress::Gone } else { Progress::Park }
+    }
+
     fn await_answer(&mut self, now: Now, time: Duration) {
         self.state = State::Waiting(now.mono + time);
         self.until = now.mono + time + PATIENCE;
@@ -418,10 +467,21 @@ impl AdminConnection {
     }
 }
 
+/// An operator who reads the journal.
+#[derive(Debug)]
+struct JournalReader {
+    place: Place,
+    filter: JournalFilter,
+    json: bool,
+    /// True if the operator waits for further exchanges.
+    follows: bool,
+}
+
 /// A request that was read and may be served.
 enum Asked {
     Stats { json: bool },
     Tops,
+    Log(Box<JournalReader>),
     Purge { what: PurgeScope, soft: bool },
     Explain { question: ExplainQuery, json: bool },
     Reload { plan: bool },

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use crate::acme::RevocationReason;
 use crate::proxy::explain::query::ExplainQuery;
+use crate::proxy::observe::journal_filter::JournalFilter;
 
 use super::ban_command::BanCommand;
 use super::origin_command::OriginCommand;
@@ -24,6 +25,15 @@ pub enum ControlRequest {
     },
     /// Returns what is asked for most, as JSON.
     Tops,
+    /// Returns lines of the journal.
+    Log {
+        /// The exchanges that are wanted.
+        filter: JournalFilter,
+        /// True for JSON, false for text.
+        json: bool,
+        /// True to go on with further exchanges until the operator leaves.
+        follow: bool,
+    },
     /// Purges stored responses.
     Purge {
         /// The responses to purge.
@@ -66,6 +76,10 @@ impl Display for ControlRequest {
         match self {
             Self::Stats { json } => write!(f, "stats {}", if *json { "json" } else { "text" }),
             Self::Reload { plan } => write!(f, "reload {}", if *plan { "plan" } else { "now" }),
+            Self::Log { filter, json, follow } => {
+                let form = if *json { "json" } else { "text" };
+                write!(f, "log {form} {}{filter}", if *follow { "follow" } else { "now" })
+            }
             Self::Tops => f.write_str("tops json"),
             Self::Upgrade => f.write_str("upgrade"),
             Self::Yield => f.write_str("yield"),
@@ -104,6 +118,12 @@ impl FromStr for ControlRequest {
         let unknown = || format!("unknown command '{line}'");
         if let Some(words) = line.strip_prefix("origin ") {
             return OriginCommand::parse(words).map(Self::Origin).ok_or_else(unknown);
+        }
+        if let Some(words) = line.strip_prefix("log ") {
+            let (form, rest) = words.split_once(' ').ok_or_else(unknown)?;
+            let (extent, filter) = rest.split_once(' ').unwrap_or((rest, ""));
+            let filter = filter.parse()?;
+            return Ok(Self::Log { filter, json: form == "json", follow: extent == "follow" });
         }
         if let Some(words) = line.strip_prefix("bans ") {
             return BanCommand::parse(words).map(Self::Bans);
@@ -188,6 +208,13 @@ mod tests {
         });
         let orders = orders.chain([ControlRequest::Origin(OriginCommand::List)]);
         let ban = BanCommand::add("192.0.2.0/24", "drop", "10m", "port scans").unwrap();
+        let filter: JournalFilter = "status=5xx slow=1s".parse().unwrap();
+        let logs = [(true, false), (false, true)].map(|(json, follow)| ControlRequest::Log {
+            filter: filter.clone(),
+            json,
+            follow,
+        });
+        let orders = orders.chain(logs);
         let bans = [BanCommand::List, ban, BanCommand::lift("192.0.2.0/24").unwrap()];
         let orders = orders.chain(bans.map(ControlRequest::Bans));
         for request in
@@ -211,6 +238,9 @@ mod tests {
             "origin weight x http://h.test:80",
             "bans",
             "bans add 192.0.2.1 drop",
+            "log",
+            "log text",
+            "log text now status=x",
             "x",
         ] {
             assert!(line.parse::<ControlRequest>().is_err(), "{line}");

@@ -4,6 +4,8 @@ pub(super) mod access_log;
 pub(super) mod counters;
 pub(crate) mod exchange_record;
 pub(crate) mod handshakes;
+pub(crate) mod journal;
+pub(crate) mod journal_filter;
 pub(crate) mod latencies;
 pub(crate) mod listener;
 pub(super) mod log_field;

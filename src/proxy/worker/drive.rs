@@ -93,6 +93,7 @@ impl App for Worker {
         if self.shared.throttling.bans.has_news() {
             reactor.wake(self.upkeep.token());
         }
+        self.shared.journal.take_news().iter().for_each(|&reader| reactor.wake(reader));
         if self.shared.memory.is_exhausted() {
             self.relieve_memory(reactor);
         }
