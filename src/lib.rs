@@ -29,6 +29,8 @@ pub mod dns;
 pub mod doctor;
 #[cfg(feature = "proxy")]
 pub mod files;
+#[cfg(feature = "cli")]
+pub mod forecast;
 #[cfg(feature = "proxy")]
 pub mod geo;
 #[cfg(feature = "proxy")]

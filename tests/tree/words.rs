@@ -66,6 +66,7 @@ const FOLDERS: &[&str] = &[
     "dns",
     "doctor",
     "files",
+    "forecast",
     "geo",
     "http",
     "proxy",
