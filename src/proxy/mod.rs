@@ -50,6 +50,7 @@ pub use hook::{Action, Finished, Hook, HookError, Refusal, RequestEdit};
 pub use jobs::{JobDone, JobRunner, JobWork, Lane, RunAtOnce};
 pub use mail::{Command, Mail};
 pub use observe::access_log::{LineForm, LogSink, NoLog};
+pub use observe::disk_figures::{DiskFigures, DiskProbe};
 pub use observe::journal_filter::{JournalFilter, StatusPattern};
 pub use observe::listener::{ListenerKind, ListenerSettings, ServiceId};
 pub use observe::log_field::LogField;

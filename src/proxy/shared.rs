@@ -15,6 +15,7 @@ use crate::proxy::auth::{Authentication, Secrets};
 use crate::proxy::jobs::Jobs;
 use crate::proxy::observe::access_log::AccessLog;
 use crate::proxy::observe::counters::Counters;
+use crate::proxy::observe::disk_figures::DiskProbe;
 use crate::proxy::observe::exchange_record::ExchangeRecord;
 use crate::proxy::observe::journal::Journal;
 use crate::proxy::observe::listener::{AuthScope, ListenerInfo, ListenerSettings};
@@ -107,6 +108,8 @@ pub(crate) struct Shared {
     pub(super) request_ids: RequestIds,
     /// Source of the figures of the process.
     pub(super) process: Option<Box<dyn ProcessProbe>>,
+    /// Source of the figures of disks.
+    pub(super) disks: Option<Box<dyn DiskProbe>>,
     /// Hook of the embedder on each request.
     pub(super) hook: Option<Box<dyn Hook>>,
     /// The command that explains denials, if this proxy answers it.
@@ -164,6 +167,7 @@ impl Shared {
             tops: Tops::default(),
             request_ids: RequestIds::new(surroundings.secret),
             process: None,
+            disks: None,
             hook: None,
             explain: None,
             buffers: BufferPool::of(RECEIVED),

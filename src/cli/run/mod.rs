@@ -7,6 +7,7 @@ mod banner;
 mod certificate_watch;
 mod confine;
 mod datagrams;
+mod disk_watch;
 pub(super) mod dumps;
 pub(super) mod environment;
 mod file_watch;

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cli::args::options::RunArgs;
-use crate::config::Options;
+use crate::config::{LogTarget, Options};
 use crate::proxy::{Command, Mail, ServiceId, UpgradeRequest, Worker};
 use crate::reactor::{App, Event, InterfaceWatch, Reactor};
 
 use super::allocator::Heap;
 use super::ban_store::BanStore;
 use super::certificate_watch;
+use super::disk_watch::{self, Disks};
 use super::file_watch::FileWatch;
 use super::geoip_watch;
 use super::notices::Notices;
@@ -48,6 +49,7 @@ pub(super) struct Program {
     pub(super) rights: Arc<Rights>,
     pub(super) certificates: Option<FileWatch>,
     pub(super) places: Option<FileWatch>,
+    pub(super) disks: Option<FileWatch>,
     pub(super) bans: Option<BanStore>,
     pub(super) overseer: Arc<Overseer>,
     pub(super) pulse: Option<Pulse>,
@@ -139,6 +141,20 @@ impl Program {
     pub(super) fn watch_files(&mut self, reactor: &Reactor<Mail>) {
         self.watch_certificates(reactor);
         self.watch_places(reactor);
+    }
+
+    /// Watches the disk of the access log `log`, in place of that before.
+    pub(super) fn watch_disks(&mut self, log: &LogTarget, reactor: &Reactor<Mail>) {
+        let number = FileWatch::next(self.disks.as_ref());
+        let disks = Disks::default();
+        self.worker.set_disk_probe(Box::new(disks.clone()));
+        match disk_watch::watch(number, (log, disks), reactor.mailbox()) {
+            Ok(watch) => self.disks = watch,
+            Err(error) => {
+                let line = "the disk of the access log is not watched, for want of a thread";
+                self.notices.complain(&format!("{line}: {error}; reload to try again"));
+            }
+        }
     }
 
     fn watch_places(&mut self, reactor: &Reactor<Mail>) {

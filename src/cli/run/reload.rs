@@ -13,6 +13,7 @@ use crate::reactor::Reactor;
 use super::acme_store::Unsaved;
 use super::ban_store::{BanStore, BansWritten};
 use super::certificate_watch::Found;
+use super::disk_watch::DiskNews;
 use super::geoip_watch::FoundPlaces;
 use super::program::Program;
 use super::reloader::{Held, NOT_RELOADED, ReadResult, Reading, ReloadSource, answer};
@@ -74,7 +75,7 @@ impl Program {
     }
 
     /// Handles mail for the program: the result of a reading, an order of the supervisor, certificates or
-    /// databases of places that have changed, a file that was not written, or the report that pages were returned.
+    /// databases of places that have changed, a disk that fills up, a file that was not written, or the report that pages were returned.
     pub(super) fn on_mail(&mut self, what: Box<dyn Any + Send>, reactor: &mut Reactor<Mail>) {
         let what = match what.downcast::<ReadResult>() {
             Ok(read) => {
@@ -109,6 +110,16 @@ impl Program {
                 }
                 databases.into_iter().for_each(|it| self.worker.locate_by(it, reactor));
                 return lines.iter().for_each(|line| self.notices.say(line));
+            }
+            Err(other) => other,
+        };
+        let what = match what.downcast::<DiskNews>() {
+            Ok(news) => {
+                let DiskNews { watch, line } = *news;
+                if self.disks.as_ref().is_some_and(|present| present.number == watch) {
+                    self.notices.say(line);
+                }
+                return;
             }
             Err(other) => other,
         };
@@ -158,10 +169,15 @@ impl Program {
     fn apply(&mut self, reading: Reading, reactor: &mut Reactor<Mail>) {
         let Reading { options, settings, warnings, restarts, access_log } = reading;
         // The log was flushed for its reopening: lines from now on have the form for the new output.
+        let is_log_moved = access_log.is_some();
         access_log.into_iter().for_each(|output| self.log.redirect(output));
         self.worker.command(Command::Reload(settings), reactor);
         let replaced = std::mem::replace(&mut self.options, Arc::new(options));
         self.reloading.reader.discard(replaced);
+        if is_log_moved {
+            let log = self.options.access_log.clone();
+            self.watch_disks(&log, reactor);
+        }
         self.watch_files(reactor);
         for name in restarts {
             self.notices.say(format_args!("{name} has changed; that takes a restart"));

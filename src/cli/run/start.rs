@@ -137,6 +137,7 @@ impl Program {
             rights: Arc::new(rights),
             certificates: None,
             places: None,
+            disks: None,
             bans,
             pulse: Pulse::begin(&overseer, &mut reactor),
             overseer,
@@ -146,6 +147,8 @@ impl Program {
             _watch: watch.transpose()?,
         };
         program.watch_files(&reactor);
+        let log = program.options.access_log.clone();
+        program.watch_disks(&log, &reactor);
         program.overseer.ready();
         Ok((program, reactor))
     }

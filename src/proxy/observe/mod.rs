@@ -2,6 +2,7 @@
 
 pub(super) mod access_log;
 pub(super) mod counters;
+pub(super) mod disk_figures;
 pub(crate) mod exchange_record;
 pub(crate) mod handshakes;
 pub(crate) mod journal;

@@ -32,6 +32,7 @@ use crate::proxy::explain::{ExplainTask, Explainer, Explanation};
 use crate::proxy::fetch::state::Fetch;
 use crate::proxy::hook::Hook;
 use crate::proxy::mail::{Command, Mail};
+use crate::proxy::observe::disk_figures::DiskProbe;
 use crate::proxy::observe::process_figures::ProcessProbe;
 use crate::proxy::observe::stats::Stats;
 use crate::proxy::observe::stats::gauges::{GaugeLimits, Gauges, OriginGauge};
@@ -181,6 +182,11 @@ impl Worker {
     /// Sets the source of the figures of the process for metrics. There are none without it.
     pub fn set_process_probe(&mut self, probe: Box<dyn ProcessProbe>) {
         self.shared.process = Some(probe);
+    }
+
+    /// Sets the source of the figures of disks for metrics. There are none without it.
+    pub fn set_disk_probe(&mut self, probe: Box<dyn DiskProbe>) {
+        self.shared.disks = Some(probe);
     }
 
     /// Sets the hook, which is called for each request from now on, in place of an earlier one. The hook
@@ -378,6 +384,7 @@ impl Worker {
             origins: self.origins(now.mono),
             bans: self.shared.throttling.bans.len(),
             filled: self.shared.admission.filled(),
+            disks: self.shared.disks.as_ref().map_or_else(Vec::new, |probe| probe.read()),
             limits: GaugeLimits {
                 cache: self.shared.cache.limits().memory,
                 clients: self.shared.admission.places(),

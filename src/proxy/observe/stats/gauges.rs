@@ -1,6 +1,7 @@
 //! Values that are not counted but read when metrics are asked for.
 
 use crate::cache::CacheStats;
+use crate::proxy::observe::disk_figures::DiskFigures;
 
 /// A member of a group of origins, as metrics show it.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +45,8 @@ pub(crate) struct Gauges {
     pub(crate) refused: u64,
     /// Times at which all places for client connections were taken.
     pub(crate) filled: u64,
+    /// Disks that the process writes to.
+    pub(crate) disks: Vec<DiskFigures>,
     pub(crate) limits: GaugeLimits,
     /// Bytes of memory held for connections.
     pub(crate) memory: usize,
@@ -56,6 +59,15 @@ pub(crate) struct Gauges {
 }
 
 impl Gauges {
+    /// Returns the name and a value of each disk that has one.
+    pub(super) fn of_disks(
+        &self,
+        value: impl Fn(&DiskFigures) -> Option<u64>,
+    ) -> impl Iterator<Item = (String, u64)> {
+        let named = move |disk: &DiskFigures| Some((disk.name.to_owned(), value(disk)?));
+        self.disks.iter().filter_map(named)
+    }
+
     /// Returns the name and a value of each member of a group of origins.
     pub(super) fn of_origins(
         &self,

@@ -1,9 +1,9 @@
-//! Metrics of the process, the access log and the event loop.
+//! Metrics of the process, its disks, the access log and the event loop.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::proxy::observe::metric::{
-    Metric, Value, counter, gauge, histogram, info, longest, seconds,
+    Metric, Value, counter, gauge, gauges_of, histogram, info, longest, seconds,
 };
 use crate::proxy::observe::process_figures::ProcessFigures;
 use crate::reactor::LoopStats;
@@ -50,6 +50,30 @@ pub(super) fn process(figures: Option<ProcessFigures>, now: Now) -> Vec<Metric> 
             "process_start_time_seconds",
             "Time of the start of the process, in seconds since 1970.",
             Value::Real(since(figures.started).as_secs_f64()),
+        ),
+    ]
+}
+
+/// Returns the metrics of the disks that the process writes to.
+pub(super) fn disks(gauges: &Gauges) -> Vec<Metric> {
+    vec![
+        gauges_of(
+            "disk_free_bytes",
+            "Bytes that may still be written to a disk, by its purpose.",
+            "disk",
+            gauges.of_disks(|disk| Some(disk.free_bytes)),
+        ),
+        gauges_of(
+            "disk_free_inodes",
+            "Files that may still be created on a disk, by its purpose.",
+            "disk",
+            gauges.of_disks(|disk| disk.free_inodes),
+        ),
+        gauges_of(
+            "disk_full_seconds",
+            "Likely time until a disk that is filling is full, in seconds, by its purpose.",
+            "disk",
+            gauges.of_disks(|disk| disk.full_in.map(|time| time.as_secs())),
         ),
     ]
 }

@@ -39,6 +39,7 @@ impl Stats {
             clients::bans(counters, gauges),
             clients::failures(counters),
             internals::internals(gauges, load),
+            internals::disks(gauges),
             internals::process(figures, now),
         ];
         Self(groups.into_iter().flatten().collect())
@@ -47,9 +48,12 @@ impl Stats {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::gauges::{GaugeLimits, OriginGauge};
     use super::*;
     use crate::cache::CacheStats;
+    use crate::proxy::observe::disk_figures::DiskFigures;
     use crate::reactor::{Clock, SystemClock};
 
     #[test]
@@ -78,6 +82,12 @@ mod tests {
             }],
             bans: 0,
             filled: 0,
+            disks: vec![DiskFigures {
+                name: "log",
+                free_bytes: 4096,
+                free_inodes: None,
+                full_in: Some(Duration::from_millis(90_500)),
+            }],
             limits: GaugeLimits::default(),
         };
         let now = SystemClock.now();
@@ -94,6 +104,8 @@ mod tests {
             "\ntidegate_denials_total{rule=\"client\"} 2\n",
             "\ntidegate_hit_ratio 0.000000\n",
             "\ntidegate_passwords 3\n",
+            "\ntidegate_disk_free_bytes{disk=\"log\"} 4096\n",
+            "\ntidegate_disk_full_seconds{disk=\"log\"} 90\n",
             "\ntidegate_certificate_days_left{name=\"h.test\"} 41\n",
             "\ntidegate_turn_seconds_bucket{le=\"0.0001\"} 0\n",
             "\ntidegate_turn_seconds_bucket{le=\"+Inf\"} 0\ntidegate_turn_seconds_sum 0.000000\n",
