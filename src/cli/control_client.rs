@@ -1,4 +1,4 @@
-//! `tidegate purge`, `stats`, `reload` and `explain --live`: one request to a running proxy, over
+//! `tidegate purge`, `stats`, `reload`, `top` and `explain --live`: one request to a running proxy, over
 //! its control socket.
 
 use std::io::ErrorKind::{ConnectionRefused, NotFound};
@@ -15,7 +15,7 @@ use super::control_socket::{Socket, others};
 use super::terminal;
 use super::terminal::{fail, print};
 
-/// Timeout of each read and write on the control socket.
+/// Timeout of each read and write on the control socket, where a command waits for its only answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Most sockets in an error message.
 const SHOWN: usize = 8;
@@ -38,7 +38,7 @@ pub(super) fn follow(socket: Socket, request: &ControlRequest) -> ExitCode {
         Ok(path) => path,
         Err(error) => return fail(&error.to_string()),
     };
-    let lines = send(&path, request).and_then(|stream| {
+    let lines = send(&path, &request.to_string(), PATIENCE).and_then(|stream| {
         stream.set_read_timeout(None)?;
         Ok(BufReader::new(stream))
     });
@@ -78,7 +78,15 @@ pub(super) fn ask_why(socket: Socket, question: ExplainQuery, json: bool) -> Exi
 /// Returns the answer of the proxy, or a message if there is none.
 fn exchange(socket: Socket, request: &ControlRequest) -> Result<String, String> {
     let socket = socket.path().map_err(|error| error.to_string())?;
-    ask_at(&socket, request).map_err(|error| no_answer(&socket, &error))
+    ask_line(&socket, &request.to_string(), PATIENCE)
+}
+
+/// Returns the answer to a request line of the proxy at `socket`; each read and write may take `patience`.
+///
+/// # Errors
+/// A message about a proxy that does not answer.
+pub(super) fn ask_line(socket: &Path, line: &str, patience: Duration) -> Result<String, String> {
+    ask_at(socket, line, patience).map_err(|error| no_answer(socket, &error))
 }
 
 /// Returns the message about a proxy that does not answer.
@@ -101,18 +109,18 @@ fn elsewhere(socket: &Path) -> String {
     }
 }
 
-fn ask_at(socket: &Path, request: &ControlRequest) -> io::Result<String> {
+fn ask_at(socket: &Path, line: &str, patience: Duration) -> io::Result<String> {
     let mut answer = String::new();
-    send(socket, request)?.read_to_string(&mut answer)?;
+    send(socket, line, patience)?.read_to_string(&mut answer)?;
     Ok(answer)
 }
 
 /// Returns a connection on which the request was sent.
-fn send(socket: &Path, request: &ControlRequest) -> io::Result<UnixStream> {
+fn send(socket: &Path, line: &str, patience: Duration) -> io::Result<UnixStream> {
     let mut stream = UnixStream::connect(socket)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(format!("{request}\n").as_bytes())?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    stream.write_all(format!("{line}\n").as_bytes())?;
     stream.shutdown(Shutdown::Write)?;
     Ok(stream)
 }

@@ -14,6 +14,7 @@ mod service_manager;
 mod supervise;
 mod takeover;
 mod terminal;
+mod top;
 mod users;
 
 use std::process::ExitCode;
@@ -44,6 +45,7 @@ pub fn main() -> ExitCode {
             Ok(options) => explain::run(&options, question, json),
             Err(message) => refuse(&message),
         },
+        Invocation::Top(request) => top::run(request),
         Invocation::Doctor(request) => doctor::run(&request),
         Invocation::Users { file, request } => users::run(&file, &request),
         Invocation::Check { file } => match check(&file) {

@@ -7,6 +7,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use crate::acme::RevocationReason;
 use crate::balance::{MOST_WEIGHT, Order};
 use crate::cli::control_socket::Socket;
+use crate::cli::top::{Pane, TopRequest};
 use crate::proxy::{
     BanCommand, ControlRequest, JournalFilter, OriginCommand, PurgeTarget, StatusPattern,
 };
@@ -104,6 +105,28 @@ pub(super) fn log_request(matches: &ArgMatches) -> ControlRequest {
     };
     let (json, follow) = (matches.get_flag("json"), matches.get_flag("follow"));
     ControlRequest::Log { filter, json, follow }
+}
+
+pub(super) fn top_command() -> Command {
+    let once = Arg::new("once").long("once").action(ArgAction::SetTrue);
+    let pane =
+        Arg::new("pane").long("pane").value_name("PANE").value_parser(Pane::ALL.map(Pane::name));
+    Command::new("top")
+        .about("Show a running proxy on the terminal, each second anew")
+        .arg(pane.default_value(Pane::Overview.name()).help("Pane to show first"))
+        .arg(once.help("Print one frame as text, after a second, and end"))
+        .args(socket_args())
+}
+
+/// Returns the request to show a proxy.
+pub(super) fn top_request(matches: &ArgMatches) -> TopRequest {
+    let name = matches.get_one::<String>("pane").map_or("", String::as_str);
+    let pane = Pane::ALL.into_iter().find(|pane| pane.name() == name);
+    TopRequest {
+        socket: socket(matches),
+        pane: pane.unwrap_or(Pane::Overview),
+        once: matches.get_flag("once"),
+    }
 }
 
 pub(super) fn reload_command() -> Command {

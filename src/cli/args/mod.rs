@@ -16,13 +16,14 @@ use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command};
 
 use crate::cli::control_socket::Socket;
+use crate::cli::top::TopRequest;
 use crate::config::{OPTIONS, Options};
 use crate::proxy::{ControlRequest, ExplainQuery};
 
 use control::{
     bans_command, bans_request, log_command, log_request, origin_command, origin_request,
     purge_command, purge_target, reload_command, renew_command, renewal, socket, stats_command,
-    upgrade_command,
+    top_command, top_request, upgrade_command,
 };
 use doctor::DoctorRequest;
 use options::{OptionValues, RunArgs};
@@ -60,6 +61,7 @@ pub(super) enum Invocation {
         json: bool,
     },
     Doctor(DoctorRequest),
+    Top(TopRequest),
     Users {
         file: PathBuf,
         request: UsersRequest,
@@ -121,6 +123,7 @@ pub(super) fn parse() -> Invocation {
         Some(("log", matches)) => {
             Invocation::Follow { socket: socket(matches), request: log_request(matches) }
         }
+        Some(("top", matches)) => Invocation::Top(top_request(matches)),
         Some(("explain", matches)) => explain_invocation(command, matches),
         Some(("egress", matches)) => {
             let given = egress_given(&command, matches);
@@ -235,6 +238,7 @@ fn command() -> Command {
         .subcommand(purge_command())
         .subcommand(stats_command())
         .subcommand(log_command())
+        .subcommand(top_command())
         .subcommand(reload_command())
         .subcommand(upgrade_command())
         .subcommand(renew_command())
