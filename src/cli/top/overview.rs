@@ -9,9 +9,11 @@ use super::model::Model;
 
 /// Text in place of a figure that is not known.
 const NONE: &str = "-";
-/// Results that the cache serves, and those that it could have served.
+/// Results that the cache serves.
 const SERVED: [Outcome; 3] = [Outcome::Hit, Outcome::Revalidated, Outcome::Stale];
-const CACHEABLE: [Outcome; 4] = [Outcome::Hit, Outcome::Revalidated, Outcome::Stale, Outcome::Miss];
+/// Results that count for the hit ratio, as for the metric `hit_ratio`.
+const COUNTED: [Outcome; 5] =
+    [Outcome::Hit, Outcome::Revalidated, Outcome::Stale, Outcome::Miss, Outcome::Pass];
 /// Gauges with bounds: name, gauge, bound, and true for bytes.
 const BOUNDED: [(&str, &str, &str, bool); 4] = [
     ("cache", "cache_bytes", "cache_limit_bytes", true),
@@ -62,7 +64,7 @@ pub(super) fn savings(model: &Model) -> Vec<[String; 3]> {
     };
     let share = |metric: &str| {
         let part = model.growth(|it| sum(&it.metrics, metric, &SERVED));
-        let whole = model.growth(|it| sum(&it.metrics, metric, &CACHEABLE));
+        let whole = model.growth(|it| sum(&it.metrics, metric, &COUNTED));
         part.zip(whole).filter(|(_, whole)| *whole > 0.0).map(|(part, whole)| part / whole)
     };
     let total = |name: &str| model.last.as_ref().map(|last| last.metrics.value(name));

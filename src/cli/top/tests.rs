@@ -215,6 +215,20 @@ fn quantiles_are_those_of_the_interval() {
 }
 
 #[test]
+fn hit_ratio_counts_requests_that_pass_the_cache() {
+    let reading = |seconds: u64| {
+        let stats = format!(
+            r#"{{"requests_total":{{"hit":{seconds},"pass":{seconds},"error":{seconds}}}}}"#
+        );
+        Reading::parse(Duration::from_secs(seconds), &stats, None, None).unwrap()
+    };
+    let mut model = Model::new("/s", Pane::Overview);
+    model.take(Ok(reading(1)));
+    model.take(Ok(reading(2)));
+    assert_shows(&frame(&model, SMALL), &["hit ratio", "50.0%"]);
+}
+
+#[test]
 fn figures_are_short() {
     assert_eq!(figures::bytes(1536.0), "1.50 KiB");
     assert_eq!(figures::bytes(999.0), "999 B");
