@@ -31,7 +31,7 @@ pub enum ControlRequest {
         filter: JournalFilter,
         /// True for JSON, false for text.
         json: bool,
-        /// True to go on with further exchanges until the operator leaves.
+        /// True to continue with further exchanges until the operator leaves.
         follow: bool,
     },
     /// Purges stored responses.

@@ -1,4 +1,4 @@
-//! The journal: lines of the latest exchanges in memory, as long as somebody reads them.
+//! The journal: lines of the latest exchanges in memory, as long as operators read them.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ use super::log_text::Dates;
 const MOST: usize = 4096;
 /// Most bytes of their lines.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// Time for which the journal goes on after its last reader.
+/// Time for which the journal continues after its last reader.
 const KEPT: Duration = Duration::from_secs(5 * 60);
 
-/// Lines of the latest exchanges. Nothing is written while nobody has read for five minutes.
+/// Lines of the latest exchanges. Nothing is written if no operator has read for five minutes.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     entries: VecDeque<Entry>,
@@ -67,7 +67,7 @@ impl Journal {
         self.followers.retain(|other| *other != reader);
     }
 
-    /// Adds an exchange that has ended, if somebody reads.
+    /// Adds an exchange that has ended, if an operator reads.
     pub(crate) fn record(&mut self, record: &ExchangeRecord, now: Now) {
         if self.followers.is_empty() && self.until.is_none_or(|until| until <= now.mono) {
             if self.until.take().is_some() {
