@@ -93,14 +93,17 @@ fn is_socket(path: &Path) -> bool {
 /// Port on which a proxy listens by default.
 pub(super) const DEFAULT_PORT: u16 = 3128;
 
-/// Returns the sockets at which another proxy may be, besides `path`: those beside it, and those at
+/// Returns the sockets at which another proxy may be, besides `path`: first those beside it, then those at
 /// default paths.
 pub(super) fn others(path: &Path) -> Vec<PathBuf> {
-    let beside = path.parent().map(sockets_in).unwrap_or_default();
-    let mut all: Vec<PathBuf> = beside.into_iter().chain(at_default_paths()).collect();
-    all.retain(|other| other != path);
+    let mut all = path.parent().map(sockets_in).unwrap_or_default();
     all.sort();
-    all.dedup();
+    let mut usual = at_default_paths();
+    usual.sort();
+    usual.dedup();
+    usual.retain(|other| !all.contains(other));
+    all.extend(usual);
+    all.retain(|other| other != path);
     all
 }
 
